@@ -1,0 +1,1 @@
+"""The sandbox: a stand-in for AWS and AllegroGraph that runs on one Linux machine."""
