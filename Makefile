@@ -24,3 +24,33 @@ setup: .venv/ready
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
+
+# The demonstration has a sandbox of its own, apart from one that may be in use. All that it says on the way goes to
+# standard error, so that standard output is the answer.
+demo: setup
+	@source $(BIN)/activate
+	export SANDBOX_HOME="$(CURDIR)/.cache/demo"
+	answer="$(CURDIR)/.cache/demo-answer.json"
+	trap 'python -m sandbox stop >&2; rm -f "$$answer"' EXIT
+	trap 'exit 130' INT TERM
+	python -m sandbox start >&2
+	ansible-playbook up.yml --extra-vars federation_member_count=$(MEMBERS) >&2
+	ansible-playbook query.yml --extra-vars federation_member_count=$(MEMBERS) --extra-vars "federation_result_file=$$answer" >&2
+	ansible-playbook down.yml >&2
+	python -m sandbox stop >&2
+	python -c 'import json, sys; print(json.load(open(sys.argv[1]))["table"])' "$$answer"
+
+lint: setup
+	@source $(BIN)/activate
+	ruff check .
+	ruff format --check .
+	mypy sandbox session_manager_plugin module_utils library plugins tests
+	ansible-lint
+
+test: lint
+	@source $(BIN)/activate
+	pytest tests
+
+clean:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox stop; SANDBOX_HOME=.cache/demo $(BIN)/python -m sandbox stop; fi
+	rm -rf .venv .cache .ansible .sandbox .mypy_cache .ruff_cache .pytest_cache *.egg-info
