@@ -11,7 +11,11 @@ PYTHON ?= $(shell for each in python3.13 python3.14 python3.12 python3; do \
 # Everything that the set-up fetches stays inside the checkout.
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export PIP_NO_CACHE_DIR := 1
+# pip asks `rustc` for its version, and a rustup that finds no home of its own makes one in the user's.
+export RUSTUP_HOME := $(CURDIR)/.cache/rustup
 BIN := .venv/bin
+# The machine's own certificates, as pip takes them: some networks have an authority of their own.
+UV_INSTALL := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs
 
 setup: .venv/ready
 	@tools/system-packages
@@ -21,8 +25,8 @@ setup: .venv/ready
 	echo "setup: making .venv with $$($(PYTHON) --version), about a minute" >&2
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement requirements.lock
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-build-isolation --no-deps --editable .
+	$(UV_INSTALL) --compile-bytecode --require-hashes --requirement requirements.lock
+	$(UV_INSTALL) --no-build-isolation --no-deps --editable .
 	touch $@
 
 # The demonstration has a sandbox of its own, apart from one that may be in use. All that it says on the way goes to
