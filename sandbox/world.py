@@ -1,7 +1,7 @@
 """The seam between the cloud, which decides what should exist, and the hosts, which make it real.
 
-Plain data and one protocol: the cloud describes the whole desired network after each change, and names the machines that
-should run. Nothing here knows how either side works.
+Plain data and one protocol: the cloud describes the whole desired network after each change, and names the machines
+that should run. Nothing here knows how either side works.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class World(Protocol):
     """What the cloud asks of the hosts."""
 
     def arrange(self, networks: Mapping[str, Network]) -> None:
-        """Make the network what it should be, by VPC id. Idempotent; called after each change with everything there is."""
+        """Make the network what it should be, by VPC id; idempotent, called after each change with all of it."""
 
     def boot(self, machine: Machine, metadata: Metadata) -> None:
         """Start a machine, for the first time or after a stop; its disk is kept, user data runs the first time only."""
