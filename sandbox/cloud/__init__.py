@@ -1,0 +1,1 @@
+"""AWS's API: moto's server, its backends extended where AWS differs."""

@@ -1,0 +1,62 @@
+"""One line of JSON for each API call."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+READS = (
+    "Describe",
+    "Get",
+    "List",
+    "Head",
+    "Lookup",
+    "Search",
+    "Select",
+    "Simulate",
+    "AssumeRole",
+    "Decode",
+    "BatchGet",
+    "Preview",
+)
+
+
+def is_changing(operation: str) -> bool:
+    """Tell whether an operation changes anything; AWS's names say so."""
+    return not operation.startswith(READS)
+
+
+class Journal:
+    """The journal of a sandbox; also knows when the last call was."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.last = time.monotonic()
+        self.calls = 0
+        self._lock = threading.Lock()
+        self._file = path.open("a", buffering=1) if path else None
+
+    def write(self, service: str, operation: str, caller: str, status: int, error: str | None) -> None:
+        """Note a call that was answered."""
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "service": service,
+            "operation": operation,
+            "changing": is_changing(operation),
+            "caller": caller,
+            "status": status,
+            "error": error,
+        }
+        with self._lock:
+            self.last = time.monotonic()
+            self.calls += 1
+            if self._file and not self._file.closed:
+                self._file.write(json.dumps(line) + "\n")
+
+    def close(self) -> None:
+        """Close the file; later calls are not written."""
+        with self._lock:
+            if self._file:
+                self._file.close()

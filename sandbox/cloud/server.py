@@ -1,0 +1,44 @@
+"""A threaded HTTP server on sockets that somebody else opened."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+
+class Server:
+    """Serves one WSGI application on several listening sockets."""
+
+    def __init__(self, application: Any, sockets: Sequence[socket.socket]) -> None:
+        from moto.moto_server.werkzeug_app import MotoRequestHandler
+        from werkzeug.serving import make_server
+
+        class Handler(MotoRequestHandler):  # type: ignore[misc]
+            """Keeps silent: the journal has a line for each call."""
+
+            def log(self, type: str, message: str, *arguments: Any) -> None:
+                """Write nothing."""
+
+        self._servers = []
+        for each in sockets:
+            host, port = each.getsockname()[:2]
+            server = make_server(host, port, application, threaded=True, request_handler=Handler, fd=each.fileno())
+            server.daemon_threads = True
+            server.block_on_close = False
+            self._servers.append(server)
+        self._threads = [
+            threading.Thread(target=each.serve_forever, name="endpoint", daemon=True) for each in self._servers
+        ]
+
+    def start(self) -> None:
+        """Begin to answer."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop answering; requests under way are left to end with the process."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()

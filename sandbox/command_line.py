@@ -1,0 +1,239 @@
+"""The sandbox's command line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox import state
+from sandbox.latency import TABLES
+
+PORT = 4566
+IDLE_MINUTES = 60.0
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 15.0
+
+
+class Failure(Exception):
+    """What went wrong: one sentence with the remedy."""
+
+
+def start(directory: Path, latency: str | None, port: int | None, idle_minutes: float) -> tuple[state.State, bool]:
+    """Return the running sandbox, started if there was none, and whether it was started now."""
+    with state.starting(directory):
+        if known := state.read(directory):
+            if latency not in (None, known.latency):
+                raise Failure(
+                    f"The sandbox is already running with the latency table '{known.latency}': "
+                    "stop it first with python -m sandbox stop."
+                )
+            if port is not None and f":{port}" != known.endpoint[known.endpoint.rindex(":") :]:
+                raise Failure(
+                    f"The sandbox is already running at {known.endpoint}: stop it first with python -m sandbox stop."
+                )
+            os.utime(directory / "state.json")
+            return known, False
+        state.remove(directory)
+        _launch(directory, latency or "fast", port or PORT, idle_minutes)
+        known = state.read(directory)
+        if known is None:
+            raise Failure(f"The sandbox ended as soon as it had started: {directory / 'log'} says why.")
+        return known, True
+
+
+def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> None:
+    """Start the main process and wait until it says that it is ready."""
+    receive, report = os.pipe()
+    settings = {
+        "directory": str(directory),
+        "latency": latency,
+        "port": port,
+        "idle": idle_minutes * 60,
+        "report": report,
+    }
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    with (directory / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.daemon", json.dumps(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            pass_fds=[report],
+            start_new_session=True,
+        )
+    os.close(report)
+    said = b""
+    with os.fdopen(receive, "rb", buffering=0) as reports:
+        deadline = time.monotonic() + START_TIMEOUT
+        while select.select([reports], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            chunk = reports.read(4096)
+            if not chunk:
+                break
+            said += chunk
+    if not said:
+        late = process.poll() is None
+        process.kill()
+        process.wait()
+        why = f"was not ready within {START_TIMEOUT:.0f} s" if late else "ended while it was starting"
+        raise Failure(f"The sandbox {why}: {directory / 'log'} says why.")
+    answer = json.loads(said)
+    if "error" in answer:
+        process.wait()
+        state.remove(directory)
+        raise Failure(answer["error"])
+
+
+def stop(directory: Path) -> bool:
+    """Stop the sandbox, and remove what a killed one left; tells whether one was running."""
+    if not directory.exists():
+        return False
+    with state.starting(directory):
+        known = state.read(directory)
+        if known:
+            os.kill(known.pid, signal.SIGTERM)
+            deadline = time.monotonic() + STOP_TIMEOUT
+            while state.is_held(directory / "running.lock"):
+                if time.monotonic() > deadline:
+                    os.kill(known.pid, signal.SIGKILL)
+                    deadline = float("inf")
+                time.sleep(0.02)
+        state.remove(directory)
+        return known is not None
+
+
+def client_environment(known: state.State, present: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what an AWS client's environment needs: values to set, and None for what has to go."""
+    wanted: dict[str, str | None] = {name: None for name in present if name.startswith("AWS_")}
+    wanted |= {"AWS_PROFILE": None, "AWS_SESSION_TOKEN": None}
+    wanted |= {
+        "AWS_ENDPOINT_URL": known.endpoint,
+        "AWS_ACCESS_KEY_ID": known.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": known.secret_access_key,
+        "AWS_REGION": known.region,
+        "AWS_DEFAULT_REGION": known.region,
+        # What ~/.aws says is meant for AWS: not here.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in present):
+        host = known.endpoint.split("//")[1].split(":")[0]
+        for name in ("NO_PROXY", "no_proxy"):
+            wanted[name] = ",".join(dict.fromkeys([*filter(None, present.get(name, "").split(",")), host]))
+    return wanted
+
+
+def _running(directory: Path) -> state.State:
+    known = state.read(directory)
+    if known is None:
+        raise Failure("The sandbox is not running: start it with python -m sandbox start.")
+    return known
+
+
+def _start(options: argparse.Namespace, directory: Path) -> int:
+    known, now = start(directory, options.latency, options.port, options.idle_minutes)
+    print(f"sandbox: {'started' if now else 'already running'} endpoint={known.endpoint} latency={known.latency}")
+    return 0
+
+
+def _stop(options: argparse.Namespace, directory: Path) -> int:
+    print("sandbox: stopped" if stop(directory) else "sandbox: was not running")
+    return 0
+
+
+def _status(options: argparse.Namespace, directory: Path) -> int:
+    known = state.read(directory)
+    if options.json:
+        shown = dataclasses.asdict(known) if known else {}
+        shown.pop("secret_access_key", None)
+        print(json.dumps({"running": known is not None, **shown}))
+    elif known:
+        print(
+            f"sandbox: running endpoint={known.endpoint} latency={known.latency} since={known.started} pid={known.pid}"
+        )
+    else:
+        print("sandbox: not running")
+    return 0 if known else 3
+
+
+def _env(options: argparse.Namespace, directory: Path) -> int:
+    for name, value in client_environment(_running(directory), os.environ).items():
+        print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _run(options: argparse.Namespace, directory: Path) -> int:
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise Failure("There is no command to run: python -m sandbox run -- COMMAND.")
+    for name, value in client_environment(_running(directory), os.environ).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    try:
+        os.execvp(command[0], command)
+    except OSError as reason:
+        raise Failure(f"{command[0]} cannot be run: {reason.strerror}.") from reason
+
+
+def _allegrograph(options: argparse.Namespace, directory: Path) -> int:
+    from sandbox.allegrograph.__main__ import main as serve
+
+    return int(serve(options.arguments) or 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A stand-in for AWS on this machine.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    each = verbs.add_parser("start", help="start the sandbox, if it is not running, and wait until it is ready")
+    each.add_argument("--latency", choices=sorted(TABLES), help="how long things take: fast (default), or as on AWS")
+    each.add_argument(
+        "--port", type=int, help=f"the endpoint's port ({PORT}); the one after it is the session gateway's"
+    )
+    each.add_argument(
+        "--idle-minutes",
+        type=float,
+        default=IDLE_MINUTES,
+        metavar="M",
+        help="end by itself after M minutes without a call (60; 0: never)",
+    )
+    each.set_defaults(do=_start)
+    each = verbs.add_parser("stop", help="stop the sandbox and remove what it left, also after a crash")
+    each.set_defaults(do=_stop)
+    each = verbs.add_parser("status", help="say whether the sandbox is running (exit code 0) or not (3)")
+    each.add_argument("--json", action="store_true", help="for scripts")
+    each.set_defaults(do=_status)
+    each = verbs.add_parser("env", help='print the environment for an AWS client: eval "$(python -m sandbox env)"')
+    each.set_defaults(do=_env)
+    each = verbs.add_parser("run", help="run a command with that environment: run -- COMMAND")
+    each.add_argument("command", nargs=argparse.REMAINDER)
+    each.set_defaults(do=_run)
+    each = verbs.add_parser("allegrograph", help="one AllegroGraph stand-in alone, in the foreground", add_help=False)
+    each.add_argument("arguments", nargs=argparse.REMAINDER)
+    each.set_defaults(do=_allegrograph)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code."""
+    if arguments[:1] == ["allegrograph"]:
+        return _allegrograph(argparse.Namespace(arguments=arguments[1:]), state.home())
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.do(options, state.home()))
+    except Failure as reason:
+        print(f"ERROR: {reason}", file=sys.stderr)
+        return 1

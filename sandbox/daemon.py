@@ -1,0 +1,176 @@
+"""The sandbox's main process: the cloud's endpoint, the session gateway, and the world that the hosts live in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from sandbox import state
+from sandbox.latency import TABLES
+
+REGION = "us-west-2"
+INTERNETS = range(66, 127)
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class CannotStart(Exception):
+    """Why the sandbox does not start: one sentence with the remedy."""
+
+
+def listen(port: int) -> tuple[int, socket.socket, socket.socket]:
+    """Take the first of the sandbox's internets whose two ports are free; returns its number and both sockets."""
+    for internet in INTERNETS:
+        taken = []
+        try:
+            for each in (port, port + 1):
+                listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                taken.append(listener)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind((f"127.{internet}.0.1", each))
+                listener.listen(128)
+        except OSError:
+            for listener in taken:
+                listener.close()
+        else:
+            return internet, taken[0], taken[1]
+    raise CannotStart(
+        f"Ports {port} and {port + 1} are taken on every address of the sandbox: choose others with --port."
+    )
+
+
+class Daemon:
+    """All that runs in the main process, from start to stop."""
+
+    def __init__(self, directory: Path, latency: str, port: int, idle: float) -> None:
+        self.directory = directory
+        self.latency = latency
+        self.port = port
+        self.idle = idle
+        self._ended = threading.Event()
+        self._closing = contextlib.ExitStack()
+
+    def start(self) -> state.State:
+        """Bring everything up and publish the state file."""
+        from sandbox.cloud.server import Server
+        from sandbox.cloud.service import Cloud
+
+        internet, endpoint_socket, gateway_socket = listen(self.port)
+        self._closing.callback(endpoint_socket.close)
+        self._closing.callback(gateway_socket.close)
+        address = f"127.{internet}.0.1"
+        table = TABLES[self.latency]
+        known = state.State(
+            pid=os.getpid(),
+            endpoint=f"http://{address}:{self.port}",
+            gateway=f"{address}:{self.port + 1}",
+            operator_address=f"127.{internet}.0.2",
+            region=REGION,
+            access_key_id="AKIASANDBOX" + "".join(secrets.choice(ALPHABET) for _ in range(9)),
+            secret_access_key=secrets.token_urlsafe(30),
+            latency=self.latency,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        world = self._world(internet, known, table)
+        self._closing.callback(world.close)
+        cloud = Cloud(
+            world=world,
+            latency=table,
+            region=REGION,
+            endpoint=known.endpoint,
+            gateway=known.gateway,
+            access_key_id=known.access_key_id,
+            secret_access_key=known.secret_access_key,
+            journal_path=self.directory / "journal.jsonl",
+        )
+        self.cloud = cloud
+        self._closing.callback(cloud.close)
+        sockets = [endpoint_socket]
+        with contextlib.suppress(NotImplementedError):
+            sockets.append(world.listen(self.port))
+        server = Server(cloud.application, sockets)
+        self._closing.callback(server.close)
+        server.start()
+        state.write(self.directory, known)
+        return known
+
+    def _world(self, internet: int, known: state.State, table: Any) -> Any:
+        """Make the hosts' world."""
+        try:
+            from sandbox.hosts import NamespaceWorld
+        except ImportError:
+            from sandbox.cloud.recording import RecordingWorld
+
+            return RecordingWorld()
+        from sandbox.hosts import Unavailable
+
+        try:
+            return NamespaceWorld(
+                internet=internet,
+                directory=self.directory / "hosts",
+                endpoint=known.endpoint,
+                gateway=known.gateway,
+                region=known.region,
+                latency=table,
+            )
+        except Unavailable as reason:
+            raise CannotStart(str(reason)) from reason
+
+    def wait(self) -> None:
+        """Return when somebody asked for the end, or when nobody asked for anything for too long."""
+        while not self._ended.wait(timeout=min(30.0, self.idle / 4) if self.idle else None):
+            quiet = time.monotonic() - self.cloud.journal.last
+            touched = time.time() - (self.directory / "state.json").stat().st_mtime
+            if self.idle and min(quiet, touched) > self.idle:
+                return
+
+    def end(self, *_: int | FrameType | None) -> None:
+        """Ask for the end."""
+        self._ended.set()
+
+    def close(self) -> None:
+        """End everything that was started, the last first, whatever fails on the way."""
+        self._closing.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Run a sandbox in this process; called by ``python -m sandbox start`` with a pipe to report to."""
+    settings = json.loads(arguments[0])
+    report = os.fdopen(settings["report"], "w")
+    directory = Path(settings["directory"])
+    running = state.take(directory / "running.lock", wait=True)
+    daemon = Daemon(directory, settings["latency"], settings["port"], settings["idle"])
+    signal.signal(signal.SIGTERM, daemon.end)
+    signal.signal(signal.SIGINT, daemon.end)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        known = daemon.start()
+    except CannotStart as reason:
+        daemon.close()
+        json.dump({"error": str(reason)}, report)
+        return 1
+    except BaseException:
+        daemon.close()
+        raise
+    json.dump({"endpoint": known.endpoint}, report)
+    report.close()
+    daemon.wait()
+    daemon.close()
+    state.remove(directory)
+    if running is not None:
+        os.close(running)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""One table of delays: how long the sandbox lets things take, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds per event. The defaults are those of the table ``fast``: what AWS counts in seconds takes tenths."""
+
+    instance_pending: float = 0.3
+    """RunInstances or StartInstances to ``running``."""
+    instance_boot: float = 0.2
+    """``running`` to the start of user data and services."""
+    agent_online: float = 0.5
+    """Boot to the SSM agent's registration."""
+    agent_retry: float = 0.3
+    """An agent that could not reach the gateway tries again after this."""
+    instance_stopping: float = 0.5
+    """StopInstances to ``stopped``."""
+    instance_shutting_down: float = 0.5
+    """TerminateInstances to ``terminated``."""
+    instance_status_checks: float = 2.0
+    """``running`` until the status checks say ``ok``."""
+    instance_visible: float = 600.0
+    """A terminated instance still shows for so long."""
+    nat_gateway_create: float = 1.0
+    """``pending`` to ``available`` (or ``failed``)."""
+    nat_gateway_delete: float = 0.7
+    """``deleting`` to ``deleted``."""
+    nat_gateway_visible: float = 600.0
+    """A deleted or failed gateway still shows for so long."""
+    instance_profile_propagation: float = 1.0
+    """A new instance profile is unknown to RunInstances for so long."""
+    credentials_lifetime: float = 6 * 3600.0
+    """The metadata service's temporary credentials are good for so long."""
+
+
+TABLES: Mapping[str, Latency] = {
+    "fast": Latency(),
+    "aws": Latency(
+        instance_pending=4.9,
+        instance_boot=15.0,
+        agent_online=75.0,
+        agent_retry=60.0,
+        instance_stopping=30.0,
+        instance_shutting_down=45.0,
+        instance_status_checks=150.0,
+        instance_visible=3600.0,
+        nat_gateway_create=105.0,
+        nat_gateway_delete=50.0,
+        nat_gateway_visible=3600.0,
+        instance_profile_propagation=15.0,
+    ),
+}
