@@ -1,0 +1,321 @@
+#!/usr/bin/python
+"""Ask a federation of AllegroGraph repositories one SPARQL question."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agraph_federated_query
+short_description: Ask a federation of AllegroGraph repositories a SPARQL question
+description:
+  - Opens a session on the manager over the repositories of all members, asks, and closes the session whatever happens.
+  - agraph-python waits for ever and sends a failed request eleven times; this module ends at O(timeout) all the same.
+  - It changes nothing, on the servers or elsewhere.
+version_added: 0.1.0
+author: [agraph-federation]
+requirements: [agraph-python]
+options:
+  manager_host:
+    description: The manager's address, seen from the host on which the module runs.
+    type: str
+    required: true
+  manager_port:
+    description: The manager's HTTP port.
+    type: int
+    default: 10035
+  members:
+    description: The servers that hold the data.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      index:
+        description: The member's number, for the errors.
+        type: int
+        required: true
+      id:
+        description: The member's instance id, for the errors.
+        type: str
+        required: true
+      address:
+        description: The member's address, seen from the manager.
+        type: str
+        required: true
+  member_port:
+    description: The members' HTTP port.
+    type: int
+    default: 10035
+  repository:
+    description: The repository's name, the same on each member.
+    type: str
+    required: true
+  catalog:
+    description: The catalog that holds the repositories; the root catalog when it is not given.
+    type: str
+  user:
+    description: A user who may start sessions on the manager and read the members' repositories.
+    type: str
+    required: true
+  password:
+    description: The user's password, the same everywhere.
+    type: str
+    required: true
+  query:
+    description: The question, in SPARQL; SELECT, ASK, CONSTRUCT or DESCRIBE.
+    type: str
+    required: true
+  timeout:
+    description: How long all of it may take, in seconds.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check mode; it changes nothing anyway.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Ask for the average of all members' numbers
+  agraph_federated_query:
+    manager_host: 198.51.100.7
+    members:
+      - {index: 0, id: i-0aaa, address: 10.0.1.5}
+      - {index: 1, id: i-0bbb, address: 10.0.1.6}
+    repository: r
+    user: "{{ federation_agraph_user }}"
+    password: "{{ federation_agraph_password }}"
+    query: SELECT (AVG(?o) AS ?avg) { ?s <ex://id> ?o }
+  register: answer
+"""
+
+RETURN = r"""
+names:
+  description:
+    - The variables. An ASK has the single one V(ask).
+    - A CONSTRUCT or DESCRIBE has V(subject), V(predicate) and V(object).
+  returned: success
+  type: list
+  elements: str
+  sample: [avg]
+rows:
+  description: The rows, each a list with a term for each variable, null where it is unbound.
+  returned: success
+  type: list
+  elements: list
+  sample: [[{type: literal, value: "0.5", datatype: "http://www.w3.org/2001/XMLSchema#decimal"}]]
+table:
+  description: The same for people.
+  returned: success
+  type: str
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+import contextlib
+import multiprocessing
+import os
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ansible.module_utils.agraph_client import AgraphError, Server
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.federation_spec import federation, repository_url, without_secrets
+from ansible.module_utils.sparql_results import result
+
+ARGUMENTS: dict[str, Any] = {
+    "manager_host": {"type": "str", "required": True},
+    "manager_port": {"type": "int", "default": 10035},
+    "members": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "index": {"type": "int", "required": True},
+            "id": {"type": "str", "required": True},
+            "address": {"type": "str", "required": True},
+        },
+    },
+    "member_port": {"type": "int", "default": 10035},
+    "repository": {"type": "str", "required": True},
+    "catalog": {"type": "str"},
+    "user": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "query": {"type": "str", "required": True},
+    "timeout": {"type": "int", "default": 120},
+}
+# How long the manager may take to say that it is there, and to close a session that ran out of time.
+PATIENCE = 10.0
+
+Wanted = dict[str, Any]
+
+
+class QueryError(Exception):
+    """Why there is no answer, in one sentence."""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    started = time.monotonic()
+    try:
+        answer = ask(module.params, started + module.params["timeout"])
+    except ImportError:
+        module.fail_json(msg=missing_required_lib("agraph-python"))
+    except (QueryError, AgraphError) as error:
+        module.fail_json(msg=without_secrets(str(error), [module.params["password"]]))
+    module.exit_json(changed=False, seconds=round(time.monotonic() - started, 2), **result(answer))
+
+
+def ask(wanted: Wanted, deadline: float) -> Any:
+    """Return the server's answer, or raise one sentence, by the deadline."""
+    import franz.miniclient.repository  # noqa: F401  # here, so that the child is forked with it loaded
+
+    if not wanted["members"]:
+        raise QueryError("The federation has no members, so there is nothing to ask.")
+    greet(wanted, deadline)
+    # The client has no time-out of its own: a process of its own can be ended whatever it waits for.
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=converse, args=(wanted, theirs), daemon=True)
+    child.start()
+    theirs.close()
+    session = None
+    try:
+        while ours.poll(max(0.0, deadline - time.monotonic())):
+            kind, value = ours.recv()
+            if kind == "session":
+                session = value
+            elif kind == "answer":
+                session = None
+                return value
+            else:
+                session = None
+                raise QueryError(explain(wanted, *value))
+    except EOFError:
+        raise QueryError("The query's process ended without an answer; run it again with -vvv to see why.") from None
+    finally:
+        end(child)
+        if session:
+            close(wanted, session)
+    raise QueryError(late(wanted))
+
+
+def greet(wanted: Wanted, deadline: float) -> None:
+    """Say at once that the manager cannot be reached; the client would try for minutes."""
+    patience = max(0.5, min(PATIENCE, deadline - time.monotonic()))
+    server = Server(wanted["manager_host"], wanted["manager_port"], timeout=patience, through_proxy=True)
+    try:
+        server.version()
+    except AgraphError as error:
+        raise QueryError(
+            f"The manager cannot be reached: {error} Does its security group let this machine's address in "
+            "(federation_allowed_cidr), and does AllegroGraph run there?"
+        ) from None
+
+
+def converse(wanted: Wanted, pipe: Connection) -> None:
+    """In the child: open the session, ask, close it, and send what came of it."""
+    # The client prints errors, with the URLs and the passwords in them; the module's output is JSON and nothing else.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    for name in [name for name in os.environ if name.startswith("AGRAPH_")]:
+        del os.environ[name]
+    from franz.miniclient.repository import Client
+    from franz.miniclient.request import RequestError
+
+    session: Any = None
+    try:
+        client = Client(f"http://{wanted['manager_host']}:{wanted['manager_port']}", wanted["user"], wanted["password"])
+        # A session that nobody closes any more ends by itself soon after the time is up.
+        session = client.openSession(specification(wanted), lifetime=min(21600, wanted["timeout"] + 60))
+        pipe.send(("session", session.url))
+        outcome: tuple[str, Any] = ("answer", session.evalSparqlQuery(wanted["query"]))
+    except RequestError as error:
+        outcome = ("refused", (error.status, error.code, str(error.message)))
+    except Exception as error:  # noqa: BLE001  # it has to cross the pipe as data; the parent makes a sentence of it
+        outcome = ("failed", (None, None, f"{type(error).__name__}: {error}"))
+    if session is not None:
+        session.closeSession()
+    with contextlib.suppress(BrokenPipeError):
+        pipe.send(outcome)
+    # Not sys.exit: what the parent registered to be done at exit is the parent's.
+    os._exit(0)
+
+
+def specification(wanted: Wanted) -> str:
+    """Return the spec of the federation of the members' repositories."""
+    return federation(
+        repository_url(
+            member["address"],
+            wanted["member_port"],
+            wanted["repository"],
+            wanted["user"],
+            wanted["password"],
+            wanted["catalog"],
+        )
+        for member in sorted(wanted["members"], key=lambda member: int(member["index"]))
+    )
+
+
+def explain(wanted: Wanted, status: int | None, code: str | None, words: str) -> str:
+    """Turn what the server or the client said into a sentence with a remedy."""
+    words = " ".join(words.split()).rstrip(".")
+    manager = f"{wanted['manager_host']}:{wanted['manager_port']}"
+    members = named(wanted, words)
+    if members:
+        return f"The manager could not ask {members}: {words}. Does AllegroGraph run there, with the repository in it?"
+    if code == "MALFORMED QUERY":
+        return f"The query does not parse: {words}."
+    if code == "QUERY TIMEOUT":
+        return late(wanted)
+    if status == 401:
+        return f"The manager {manager} refuses the user {wanted['user']} or the password; check both."
+    if status is None:
+        return f"The manager {manager} broke the conversation off: {words}. Does AllegroGraph still run there?"
+    return f"The manager {manager} answered {status}: {f'{code}: ' if code else ''}{words}."
+
+
+def named(wanted: Wanted, words: str) -> str:
+    """Return the members whose addresses stand in the server's words."""
+    found = []
+    for member in wanted["members"]:
+        start = words.find(member["address"])
+        # 10.0.1.5 is not meant where 10.0.1.50 stands
+        if start >= 0 and not words[start + len(member["address"]) :][:1].isdigit():
+            found.append(f"member {member['index']} ({member['id']}, {member['address']})")
+    return " and ".join(found)
+
+
+def late(wanted: Wanted) -> str:
+    """Say that the time was up."""
+    return (
+        f"The query took longer than {wanted['timeout']} s and was given up. "
+        "Ask for less, or allow more with federation_query_timeout."
+    )
+
+
+def end(child: Any) -> None:
+    """End the child, whatever it waits for."""
+    child.join(0.5 if not child.is_alive() else 0)
+    if child.is_alive():
+        child.kill()
+        child.join()
+
+
+def close(wanted: Wanted, session: str) -> None:
+    """Close a session that the child could not close any more."""
+    server = Server(
+        wanted["manager_host"], wanted["manager_port"], wanted["user"], wanted["password"], PATIENCE / 2, True
+    )
+    with contextlib.suppress(AgraphError):
+        server.json("POST", f"{session}/session/close")
+
+
+if __name__ == "__main__":
+    main()
