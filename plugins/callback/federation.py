@@ -1,0 +1,437 @@
+"""What a person sees on the screen: phases, short task lines, the table, and one last line that scripts can rely on."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: federation
+type: stdout
+short_description: Phases, short task lines, a table, and one last line that says how it ended
+description:
+  - Prints a line for each play and for each task that changed something, failed, or took its time.
+  - At the end, in this order, a line with the counts, then the C(table) and the C(closing) line of the statistic
+    C(federation_report) that a play has left with M(ansible.builtin.set_stats).
+  - After a failure the last line is C(ERROR:) and a sentence, the original error even where a rescue cleaned up after
+    it; C(federation_report.error) replaces it.
+  - With C(-v) and above, Ansible's own default output, and the same ending.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout in configuration
+"""
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible import constants as C  # noqa: N812  # the name that all of Ansible has for it
+from ansible import context
+from ansible.playbook.block import Block
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+# They prepare or decide; what they do shows in the tasks after them.
+SILENT = {"add_host", "assert", "debug", "fail", "group_by", "meta", "set_fact", "set_stats"}
+COMMANDS = {"command", "raw", "script", "shell"}
+# An unchanged task that took longer than this, in seconds, is worth a line: somebody waited for it.
+NOTICEABLE = 2.0
+# What Ansible puts before a message, some of it several times.
+PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
+LONGEST_ITEM = 40
+ERASE = "\r\033[K"
+
+
+@dataclass
+class Failure:
+    """A task that failed on a host, or a host that could not be reached."""
+
+    task_uuid: str
+    sentence: str
+    ignored: bool
+    # The blocks with a rescue that the task stands in: (uuid of the block, which of its sections)
+    sections: list[tuple[str, str]]
+    unreachable: bool = False
+
+    @property
+    def is_rescued(self) -> bool:
+        """Say whether a rescue section takes over; it does not for a host that cannot be reached."""
+        return not self.unreachable and any(section == "block" for _, section in self.sections)
+
+
+@dataclass
+class Line:
+    """A task in progress, on all its hosts."""
+
+    title: str
+    started: float
+    silent: bool
+    ended: float = 0.0
+    ok: int = 0
+    changed: int = 0
+    failed: list[str] = field(default_factory=list)
+    ignored: int = 0
+    diffs: list[str] = field(default_factory=list)
+
+    def text(self, check_mode: bool) -> str | None:
+        """Return what is printed when the task has ended; None when it is not worth a line."""
+        seconds = self.ended - self.started
+        hosts = self.ok + self.changed + len(self.failed) + self.ignored
+        took = f" ({seconds:.0f} s)" if seconds >= NOTICEABLE else ""
+        if self.failed:
+            return f"  {self.title}: failed{took}"
+        if self.silent or not hosts:
+            return None
+        if self.changed:
+            word = "would change" if check_mode else "changed"
+            share = f" on {self.changed} of {hosts}" if hosts > 1 else ""
+            return f"  {self.title}: {word}{share}{took}"
+        return f"  {self.title}: ok{took}" if took else None
+
+
+def original(failures: list[Failure]) -> Failure | None:
+    """Return the failure that ended the run: what a rescue re-raises leads back to what it was called for."""
+    standing = [failure for failure in failures if not failure.ignored]
+    fatal = next((failure for failure in standing if not failure.is_rescued), standing[0] if standing else None)
+    while fatal:
+        rescues = {block for block, section in fatal.sections if section in ("rescue", "always")}
+        cause = next(
+            (each for each in standing if any(block in rescues and what == "block" for block, what in each.sections)),
+            None,
+        )
+        if cause is None or cause is fatal:
+            return fatal
+        fatal = cause
+    return None
+
+
+def sections_of(task: Any) -> Iterator[tuple[str, str]]:
+    """Yield every block with a rescue that the task stands in, the innermost first, and in which section."""
+    child, parent = task, task._parent
+    while parent is not None:
+        if isinstance(parent, Block) and parent.rescue:
+            for section in ("block", "rescue", "always"):
+                if any(each._uuid == child._uuid for each in getattr(parent, section)):
+                    yield parent._uuid, section
+        child, parent = parent, parent._parent
+
+
+def action_of(task: Any) -> str:
+    """Return the task's action without Ansible's own prefix."""
+    return str(task.action).removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+
+
+def message_of(task: Any, result: dict[str, Any]) -> str:
+    """Return what a failed result says, on one line; of a loop, what its first failed items say."""
+    failed = [each for each in result.get("results", []) if each.get("failed") or each.get("unreachable")]
+    if failed:
+        told = list(dict.fromkeys(message_of(task, each) for each in failed))
+        return " ".join(told[:3])
+    if "censored" in result:
+        return "its output is hidden, because it holds secrets."
+    text = " ".join(str(result.get("msg", "")).split())
+    if action_of(task) in COMMANDS:
+        said = str(result.get("stderr") or result.get("stdout") or result.get("module_stderr") or "").strip()
+        text = f"{text}: {said.splitlines()[-1]}" if said else text
+    while match := PREFIX.match(text):
+        text = text[match.end() :]
+    return text or "it does not say why."
+
+
+def sentence_of(name: str, task: Any, host: Any, result: dict[str, Any]) -> str:
+    """Return the failure as a sentence, with the node that it happened on."""
+    text = message_of(task, result)
+    # Only the project's own modules are called without a collection.
+    own = action_of(task) in ("fail", "assert") or "." not in str(task.action)
+    if not own or text == "Assertion failed":
+        text = f"{name}: {text}"
+        text += "" if text.endswith((".", "!", "?")) else "."
+        text += " Run it again with -v to see all of it."
+    node = node_of(host)
+    return text if node is None or host.get_name() in text else f"{node}: {text}"
+
+
+def node_of(host: Any) -> str | None:
+    """Return what to call a node of the federation; None for the controller."""
+    variables = host.get_vars()
+    if "federation_role" not in variables:
+        return None
+    role = str(variables["federation_role"]).capitalize()
+    number = f" {variables['federation_index']}" if "federation_index" in variables else ""
+    address = variables.get("public_ip_address") or variables.get("private_ip_address")
+    return f"{role}{number} ({host.get_name()}{f', {address}' if address else ''})"
+
+
+class CallbackModule(DefaultCallback):
+    """The project's stdout callback."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "federation"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = time.monotonic()
+        self._failures: list[Failure] = []
+        self._names: dict[str, str] = {}
+        self._line: Line | None = None
+        self._line_of = ""
+        self._phase: str | None = None
+        self._brief = self._display.verbosity == 0
+        self._terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    # What Ansible calls, in the order of a run
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Begin."""
+        if not self._brief:
+            super().v2_playbook_on_start(playbook)
+        elif context.CLIARGS["check"]:
+            self._display.display("check mode: nothing is going to be changed")
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Remember the phase; it is printed with the first task that has something to say."""
+        if not self._brief:
+            super().v2_playbook_on_play_start(play)
+            return
+        self._finish()
+        self._play = play
+        self._phase = play.get_name().strip() if play.name else None
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """Begin a task."""
+        self._begin(task)
+        if not self._brief:
+            super().v2_playbook_on_task_start(task, is_conditional)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        """Begin a handler."""
+        self._begin(task)
+        if not self._brief:
+            super().v2_playbook_on_handler_task_start(task)
+
+    def v2_runner_retry(self, result: Any) -> None:
+        """Show, on a terminal, that a task is tried again."""
+        if not self._brief:
+            super().v2_runner_retry(result)
+        elif self._line:
+            attempts, retries = result.result.get("attempts", 0), result.result.get("retries", 0)
+            self._transient(f"{self._line.title}: attempt {attempts} of {retries}")
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Count a success."""
+        if not self._brief:
+            super().v2_runner_on_ok(result)
+            return
+        if isinstance(result.task, TaskInclude):
+            return
+        line = self._line_for(result)
+        if result.result.get("changed", False):
+            line.changed += 1
+        else:
+            line.ok += 1
+        if action_of(result.task) == "debug":
+            self._say(result.result)
+        self._warn(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Remember a failure, and say it at once."""
+        self._remember(result, ignored=ignore_errors)
+        if not self._brief:
+            super().v2_runner_on_failed(result, ignore_errors)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Remember a node that cannot be reached, and say it at once."""
+        self._remember(result, ignored=bool(result.task.ignore_unreachable), unreachable=True)
+        if not self._brief:
+            super().v2_runner_on_unreachable(result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        """Show, on a terminal, how far a loop is."""
+        if not self._brief:
+            super().v2_runner_item_on_ok(result)
+        elif self._line:
+            self._transient(f"{self._line.title}: {str(self._get_item_label(result.result))[:LONGEST_ITEM]}")
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        """Keep a difference until its task's line is printed."""
+        if not self._brief:
+            super().v2_on_file_diff(result)
+            return
+        outcome = result.result
+        for each in outcome["results"] if result.task.loop and "results" in outcome else [outcome]:
+            if each.get("diff") and each.get("changed", False):
+                self._line_for(result).diffs.append(self._get_diff(each["diff"]))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print the ending."""
+        if self._brief:
+            self._finish()
+            self._display.display(self._recap(stats))
+        else:
+            super().v2_playbook_on_stats(stats)
+        report = stats.custom.get("_run", {}).get("federation_report", {})
+        failed = any(stats.failures.values()) or any(stats.dark.values())
+        error = report.get("error") or (self._error() if failed else None)
+        if error:
+            self._display.display(f"ERROR: {' '.join(str(error).split())}", color=C.COLOR_ERROR)
+            return
+        for text in (report.get("table"), report.get("closing")):
+            if text:
+                self._display.display(str(text))
+
+    # What Ansible's own output shows and the short one leaves out
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """Say nothing."""
+        if not self._brief:
+            super().v2_runner_on_skipped(result)
+
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        """Say nothing."""
+        if not self._brief:
+            super().v2_runner_item_on_skipped(result)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        """Say nothing: the task's own failure has it."""
+        if not self._brief:
+            super().v2_runner_item_on_failed(result)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        """Say nothing."""
+        if not self._brief:
+            super().v2_playbook_on_include(included_file)
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Say nothing."""
+        if not self._brief:
+            super().v2_playbook_on_no_hosts_matched()
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        """Say nothing: the last line does."""
+        if not self._brief:
+            super().v2_playbook_on_no_hosts_remaining()
+
+    def v2_runner_on_async_poll(self, result: Any) -> None:
+        """Say nothing."""
+        if not self._brief:
+            super().v2_runner_on_async_poll(result)
+
+    def v2_runner_on_async_ok(self, result: Any) -> None:
+        """Say nothing."""
+        if not self._brief:
+            super().v2_runner_on_async_ok(result)
+
+    def v2_runner_on_async_failed(self, result: Any) -> None:
+        """Say nothing: the task's own failure has it."""
+        if not self._brief:
+            super().v2_runner_on_async_failed(result)
+
+    # How it is done
+
+    def _begin(self, task: Any) -> None:
+        # The name is templated only while this event lasts.
+        name = str(task.name or task.get_name()).strip()
+        title = name.rpartition(" | ")[2]
+        if task._role:
+            title = f"{task._role.get_name()} | {title}"
+        self._names[task._uuid] = title
+        if self._brief:
+            self._finish()
+            self._line, self._line_of = self._new_line(task), task._uuid
+            if not self._line.silent:
+                self._transient(title)
+
+    def _new_line(self, task: Any) -> Line:
+        silent = action_of(task) in SILENT or isinstance(task, TaskInclude) or action_of(task).startswith("include_")
+        return Line(self._names.get(task._uuid, str(task.get_name())), time.monotonic(), silent)
+
+    def _line_for(self, result: Any) -> Line:
+        """Return the task's line; under a free strategy its results may come when another one is under way."""
+        if self._line is None or self._line_of != result.task._uuid:
+            self._finish()
+            self._line, self._line_of = self._new_line(result.task), result.task._uuid
+        self._line.ended = time.monotonic()
+        return self._line
+
+    def _finish(self) -> None:
+        """Print the line of the task that has ended."""
+        line, self._line = self._line, None
+        if line is None:
+            return
+        text = line.text(context.CLIARGS["check"])
+        if text:
+            color = C.COLOR_ERROR if line.failed else C.COLOR_CHANGED if line.changed else C.COLOR_OK
+            self._print(text, color)
+            for said in line.failed:
+                self._print(f"    {said}", C.COLOR_ERROR)
+            for difference in line.diffs:
+                self._display.display(difference)
+        else:
+            self._erase()
+
+    def _print(self, text: str, color: str | None = None) -> None:
+        self._erase()
+        if self._phase:
+            self._display.display(self._phase)
+            self._phase = None
+        self._display.display(text, color=color)
+
+    def _transient(self, text: str) -> None:
+        """Show what is under way, on a terminal only, on a line that the next text replaces."""
+        if self._terminal:
+            lead = f"{self._phase}: " if self._phase else "  "
+            room = shutil.get_terminal_size().columns - 1
+            self._display.display(ERASE + f"{lead}{text} ..."[:room], screen_only=True, newline=False)
+
+    def _erase(self) -> None:
+        if self._terminal:
+            self._display.display(ERASE, screen_only=True, newline=False)
+
+    def _say(self, result: dict[str, Any]) -> None:
+        """Print what a debug task says; of its message, nothing of its data."""
+        message = result.get("msg")
+        for each in message if isinstance(message, list) else [message]:
+            for text in str(each).splitlines() if each is not None else []:
+                self._print(f"  {text}")
+
+    def _warn(self, result: Any) -> None:
+        if result.warnings:
+            self._erase()
+            result.result.pop("deprecations", None)
+            self._handle_warnings(result.result)
+
+    def _remember(self, result: Any, ignored: bool, unreachable: bool = False) -> None:
+        task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
+        if unreachable:
+            node = node_of(result.host) or result.host.get_name()
+            sentence = f"{node} cannot be reached: {message_of(task, result.result)}"
+        else:
+            sentence = sentence_of(name, task, result.host, result.result)
+        self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable))
+        if self._brief:
+            line = self._line_for(result)
+            # A rescue that ends with `fail` says again what has been said.
+            again = action_of(task) == "fail" and any(section == "rescue" for _, section in sections_of(task))
+            if ignored:
+                line.ignored += 1
+            elif not again:
+                line.failed.append(sentence)
+
+    def _error(self) -> str:
+        failure = original(self._failures)
+        if failure is None:
+            return "The run failed without saying why. Run it again with -v to see all of it."
+        others = {
+            each.sentence for each in self._failures if each.task_uuid == failure.task_uuid and not each.ignored
+        } - {failure.sentence}
+        return failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
+
+    def _recap(self, stats: Any) -> str:
+        kinds = {"ok": "ok", "changed": "changed", "unreachable": "dark", "failed": "failures", "rescued": "rescued"}
+        counts = " ".join(f"{name}={sum(getattr(stats, kind).values())}" for name, kind in kinds.items())
+        return f"done: {counts} in {time.monotonic() - self._started:.0f} s"
