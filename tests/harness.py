@@ -18,7 +18,7 @@ import boto3
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
-# What AWS itself keeps showing for a while after it is gone; the tagging API names the dead as well and is confirmed by the describes.
+# What AWS itself keeps showing for a while after it is gone.
 ENDED_STATES = {"terminated", "deleted"}
 
 
@@ -56,11 +56,12 @@ class Run:
 
     def __str__(self) -> str:
         command = " ".join(self.command)
-        return f"$ {command}\n{self.stdout}\n--- stderr\n{self.stderr}\n--- exit {self.returncode} after {self.seconds:.1f} s"
+        ending = f"exit {self.returncode} after {self.seconds:.1f} s"
+        return f"$ {command}\n{self.stdout}\n--- stderr\n{self.stderr}\n--- {ending}"
 
 
 def run(command: list[str], environment: Mapping[str, str], timeout: float = 300) -> Run:
-    """Run a command from the project's root; raise subprocess.TimeoutExpired when it takes longer than `timeout` seconds."""
+    """Run a command from the project's root, for `timeout` seconds at most (then subprocess.TimeoutExpired)."""
     begun = time.monotonic()
     ended = subprocess.run(
         command, cwd=ROOT, env=dict(environment), capture_output=True, text=True, timeout=timeout, check=False
@@ -104,7 +105,8 @@ class Sandbox:
     def client(self, service: str) -> Any:
         """A boto3 client of the sandbox's operator."""
         state = self.state
-        return boto3.client(
+        make: Any = boto3.client  # typed by one overload a service; here the service is a variable
+        return make(
             service,
             endpoint_url=state["endpoint"],
             region_name=state["region"],
