@@ -18,6 +18,10 @@ class Latency:
     """Boot to the SSM agent's registration."""
     agent_retry: float = 0.3
     """An agent that could not reach the gateway tries again after this."""
+    agent_ping: float = 1.0
+    """Between two signs of life of an agent; after three without one its connection counts as broken."""
+    agent_connection_lost: float = 2.0
+    """From an agent's last sign of life until it is reported as ``ConnectionLost``."""
     instance_stopping: float = 0.5
     """StopInstances to ``stopped``."""
     instance_shutting_down: float = 0.5
@@ -45,6 +49,8 @@ TABLES: Mapping[str, Latency] = {
         instance_boot=15.0,
         agent_online=75.0,
         agent_retry=60.0,
+        agent_ping=60.0,
+        agent_connection_lost=300.0,
         instance_stopping=30.0,
         instance_shutting_down=45.0,
         instance_status_checks=150.0,

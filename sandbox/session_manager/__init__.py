@@ -1,0 +1,1 @@
+"""Systems Manager's part: agents, sessions with their data channel, and Run Command."""

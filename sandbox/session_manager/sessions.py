@@ -1,0 +1,202 @@
+"""The sessions that the gateway knows, from StartSession to their end."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox.session_manager.agents import Agents, Peer
+from sandbox.session_manager.channel import control
+from session_manager_plugin.frames import channel_closed
+
+IDLE_TIMEOUT: Final = 20 * 60.0
+"""Seconds without input or output after which a session ends; AWS's default."""
+
+RUN_SHELL: Final = "SSM-SessionManagerRunShell"
+SESSION_TYPES: Final = {
+    RUN_SHELL: "Standard_Stream",
+    "AWS-StartInteractiveCommand": "InteractiveCommands",
+    "AWS-StartNonInteractiveCommand": "NonInteractiveCommands",
+}
+
+
+class NotConnectedError(Exception):
+    """The target's agent is not connected."""
+
+
+class UnknownDocumentError(Exception):
+    """No such session document."""
+
+
+class InvalidParametersError(Exception):
+    """The parameters do not fit the session document."""
+
+
+@dataclass
+class Session:
+    """One session."""
+
+    id: str
+    token: str
+    instance_id: str
+    region: str
+    owner: str
+    document: str
+    reason: str
+    request: dict[str, Any]
+    started: float
+    active: float
+    ended: float | None = None
+    begun: bool = False
+    client: Peer | None = None
+
+    @property
+    def status(self) -> str:
+        """In AWS's words."""
+        if self.ended is not None:
+            return "Terminated"
+        if self.client is not None:
+            return "Connected"
+        return "Disconnected" if self.begun else "Connecting"
+
+
+class Sessions:
+    """All sessions, the ended ones too."""
+
+    def __init__(self, agents: Agents, lock: threading.RLock) -> None:
+        self._agents = agents
+        self._lock = lock
+        self._sessions: dict[str, Session] = {}
+
+    def start(
+        self,
+        instance_id: str,
+        document: str | None = None,
+        parameters: dict[str, list[str]] | None = None,
+        *,
+        owner: str = "",
+        reason: str = "",
+        region: str = "us-west-2",
+    ) -> Session:
+        """Begin a session on a node whose agent is connected."""
+        document = document or RUN_SHELL
+        if document not in SESSION_TYPES:
+            raise UnknownDocumentError(f"Document with name {document} does not exist.")
+        request: dict[str, Any] = {"session_type": SESSION_TYPES[document]}
+        if document != RUN_SHELL:
+            command = (parameters or {}).get("command")
+            if not command:
+                raise InvalidParametersError(f"The document {document} needs the parameter command.")
+            request["command"] = command[0]
+        agent = self._agents.get(instance_id)
+        if agent is None or agent.peer is None or agent.region != region:
+            raise NotConnectedError(f"{instance_id} is not connected.")
+        now = time.time()
+        with self._lock:
+            session = Session(
+                id=f"{owner.rsplit('/', 1)[-1] or 'session'}-{secrets.token_hex(9)[:17]}",
+                token=secrets.token_urlsafe(48),
+                instance_id=instance_id,
+                region=region,
+                owner=owner,
+                document=document,
+                reason=reason,
+                request=request,
+                started=now,
+                active=now,
+            )
+            self._sessions[session.id] = session
+            return session
+
+    def get(self, session_id: str) -> Session | None:
+        """The session of this id, also after its end."""
+        with self._lock:
+            return self._sessions.get(session_id)
+
+    def resume(self, session_id: str) -> Session | None:
+        """The session to go on with; one that has ended has nothing to go on with, which its `ended` shows."""
+        return self.get(session_id)
+
+    def describe(self, region: str, *, history: bool) -> list[Session]:
+        """The sessions that have ended, or those that have not; the latest first."""
+        with self._lock:
+            chosen = [each for each in self._sessions.values() if (each.ended is not None) == history]
+        return [each for each in reversed(chosen) if each.region == region]
+
+    def terminate(self, session_id: str) -> Session | None:
+        """End the session, the shell on the node too."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is None or session.ended is not None:
+                return session
+            peer = self._agents.peer(session.instance_id)
+            if peer is not None:
+                peer.send(control("terminate", session=session_id))
+            self.close(session_id)
+            return session
+
+    def close(self, session_id: str, output: str = "") -> None:
+        """The session is over: its client is told."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is None or session.ended is not None:
+                return
+            session.ended = time.time()
+            client, session.client = session.client, None
+            if client is not None:
+                client.send(channel_closed(session_id, session.instance_id, output).encode())
+                client.close()
+
+    def attach(self, session: Session, client: Peer) -> None:
+        """A client has shown the session's token; one that was there before gives way."""
+        with self._lock:
+            before, session.client = session.client, client
+            if before is not None:
+                before.close("the session goes on elsewhere")
+            self._tell_agent(session)
+            session.active = time.time()
+
+    def detach(self, session: Session, client: Peer) -> None:
+        """The client's connection is gone, unless a newer one has taken its place."""
+        with self._lock:
+            if session.client is not client:
+                return
+            session.client = None
+            peer = self._agents.peer(session.instance_id)
+            if peer is not None:
+                peer.send(control("detach", session=session.id))
+
+    def agent_is_back(self, instance_id: str, known: set[str]) -> None:
+        """An agent has connected again and names the sessions that it still has."""
+        with self._lock:
+            peer = self._agents.peer(instance_id)
+            for session in [each for each in self._sessions.values() if each.instance_id == instance_id]:
+                if session.ended is not None:
+                    if session.id in known and peer is not None:
+                        peer.send(control("terminate", session=session.id))
+                elif session.begun and session.id not in known:
+                    self.close(session.id, "The session ended with the agent's restart.")
+                elif session.client is not None:
+                    self._tell_agent(session)
+
+    def instance_is_gone(self, instance_id: str) -> None:
+        """The instance is gone for good, its sessions with it."""
+        with self._lock:
+            for session in [each for each in self._sessions.values() if each.instance_id == instance_id]:
+                self.close(session.id)
+
+    def end_idle(self, now: float) -> None:
+        """End the sessions in which nothing has happened for too long."""
+        with self._lock:
+            for session in list(self._sessions.values()):
+                if session.ended is None and now - session.active > IDLE_TIMEOUT:
+                    self.terminate(session.id)
+
+    def _tell_agent(self, session: Session) -> None:
+        peer = self._agents.peer(session.instance_id)
+        if peer is not None:
+            peer.send(control("attach", session=session.id, resumed=session.begun, request=session.request))
+            session.begun = True

@@ -1,0 +1,331 @@
+"""The node's side of a session: a terminal with a shell behind the data channel's frames."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pwd
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from session_manager_plugin import frames
+from session_manager_plugin.delivery import Inbox, Outbox
+from session_manager_plugin.frames import Frame, FrameError
+
+AGENT_VERSION: Final = "3.3.0.0"
+WINDOW: Final = 256
+"""Unacknowledged frames after which the terminal is read no further."""
+_ATTEMPTS: Final = 20
+_TICK: Final = 0.1
+_LINGER: Final = 60.0
+"""Seconds that the rest of an ended shell's output waits for a client that was cut off."""
+_LAST_WORDS: Final = 3.0
+"""Seconds that the end waits for a client that is there and does not acknowledge."""
+_UNPROMPTED: Final = 1.0
+"""Seconds after which the output of a command that nobody types to is sent without waiting for the client."""
+
+
+@dataclass(frozen=True)
+class ShellRequest:
+    """What StartSession asked for."""
+
+    session_type: str = "Standard_Stream"
+    command: str | None = None
+    user: str | None = None
+
+    @classmethod
+    def read(cls, content: dict[str, Any], user: str | None) -> ShellRequest:
+        """From a message of the gateway."""
+        return cls(content.get("session_type", "Standard_Stream"), content.get("command"), user)
+
+
+@dataclass
+class Shell:
+    """One session: the frames, the terminal and the process.
+
+    Output is held until the client has sent input or its terminal's size: before that, AWS's plugin throws it away.
+    The terminal itself does the holding: it is not read.
+    """
+
+    session_id: str
+    request: ShellRequest
+    send: Callable[[bytes], None]
+    closed: Callable[[str], None]
+    _inbox: Inbox = field(default_factory=Inbox)
+    _outbox: Outbox = field(default_factory=lambda: Outbox(frames.OUTPUT_STREAM, attempts=_ATTEMPTS))
+    _process: subprocess.Popen[bytes] | None = None
+    _terminal: int | None = None
+    _process_handle: int | None = None
+    _to_terminal: bytearray = field(default_factory=bytearray)
+    _reading: bool = False
+    _released: bool = False
+    _attached: bool = False
+    _created: float = field(default_factory=time.monotonic)
+    _ended: float | None = None
+    _done: bool = False
+    _ticker: asyncio.TimerHandle | None = None
+
+    def attach(self) -> None:
+        """A client is there: for the first time, or again after a cut."""
+        self._attached = True
+        now = time.monotonic()
+        if self._outbox.next_sequence == 0:
+            actions = [
+                {
+                    "ActionType": "SessionType",
+                    "ActionParameters": {"SessionType": self.request.session_type, "Properties": None},
+                }
+            ]
+            request = {"AgentVersion": AGENT_VERSION, "RequestedClientActions": actions}
+            self._emit(frames.HANDSHAKE_REQUEST, frames.compact(request))
+        else:
+            for message in self._outbox.repeat(now):
+                self.send(message)
+        if self._ticker is None:
+            self._tick()
+
+    def detach(self) -> None:
+        """The client's connection is gone; the shell goes on."""
+        self._attached = False
+
+    def receive(self, message: bytes) -> None:
+        """A message of the client's."""
+        try:
+            frame = Frame.decode(message)
+            if frame.message_type == frames.ACKNOWLEDGE:
+                self._outbox.acknowledge(frames.acknowledged_sequence(frame))
+                self._read_while_there_is_room()
+                self._close_when_delivered()
+            elif frame.message_type == frames.INPUT_STREAM:
+                self.send(frames.acknowledgement(frame).encode())
+                for ready in self._inbox.receive(frame):
+                    self._handle(ready)
+        except FrameError:
+            # The client sends it again when it was worth something.
+            return
+
+    def terminate(self) -> None:
+        """End the shell and everything in its terminal, at once."""
+        self._end_process()
+        self._finish("")
+
+    def _handle(self, frame: Frame) -> None:
+        if frame.payload_type == frames.HANDSHAKE_RESPONSE:
+            refusals = [
+                action.get("Error") or action.get("ActionType")
+                for action in frame.json().get("ProcessedClientActions") or []
+                if action.get("ActionStatus") != 1
+            ]
+            if refusals:
+                self._finish(f"Handshake with the client failed: {refusals[0]}")
+                return
+            taken = int((time.monotonic() - self._created) * 1e9)
+            self._emit(
+                frames.HANDSHAKE_COMPLETE, frames.compact({"HandshakeTimeToComplete": taken, "CustomerMessage": ""})
+            )
+            self._start()
+        elif frames.is_terminate_flag(frame):
+            self.terminate()
+        elif frame.payload_type == frames.OUTPUT:
+            self._start()
+            self._release()
+            self._to_terminal += frame.payload
+            self._write()
+        elif frame.payload_type == frames.SIZE:
+            self._start()
+            self._resize(frame.json())
+            self._release()
+
+    def _start(self) -> None:
+        if self._process is not None or self._done:
+            return
+        controller, terminal = os.openpty()
+        try:
+            command, environment, user, group, directory = self._launch()
+            self._process = subprocess.Popen(
+                command,
+                executable="/bin/bash",
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                env=environment,
+                cwd=directory,
+                user=user,
+                group=group,
+                start_new_session=True,
+                preexec_fn=_take_terminal,  # noqa: PLW1509  the agent has one thread
+            )
+        except (OSError, KeyError, subprocess.SubprocessError) as error:
+            os.close(controller)
+            self._finish(f"The shell could not be started: {error}")
+            return
+        finally:
+            os.close(terminal)
+        os.set_blocking(controller, False)
+        self._terminal = controller
+        self._process_handle = os.pidfd_open(self._process.pid)
+        asyncio.get_running_loop().add_reader(self._process_handle, self._on_exit)
+
+    def _launch(self) -> tuple[list[str], dict[str, str], int | None, int | None, str]:
+        """Bash under the name `sh`, as on Amazon Linux, where `sh` is bash."""
+        account = pwd.getpwnam(self.request.user) if self.request.user else pwd.getpwuid(os.getuid())
+        environment = {
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "PATH": os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": account.pw_dir,
+            "USER": account.pw_name,
+            "LOGNAME": account.pw_name,
+            "SHELL": "/bin/bash",
+        }
+        command = ["sh", "-c", self.request.command] if self.request.command else ["sh"]
+        if self.request.user:
+            return command, environment, account.pw_uid, account.pw_gid, "/usr/bin"
+        return command, environment, None, None, "/usr/bin"
+
+    def _resize(self, size: dict[str, Any]) -> None:
+        if self._terminal is None:
+            return
+        try:
+            window = struct.pack("HHHH", int(size["rows"]), int(size["cols"]), 0, 0)
+        except (KeyError, TypeError, ValueError, struct.error) as error:
+            raise FrameError("a size without columns and rows") from error
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, window)
+
+    def _emit(self, payload_type: int, payload: bytes) -> None:
+        message = self._outbox.add(payload_type, payload, time.monotonic())
+        if self._attached:
+            self.send(message)
+
+    def _release(self) -> None:
+        if not self._released:
+            self._released = True
+            self._read_while_there_is_room()
+
+    def _read_while_there_is_room(self) -> None:
+        wanted = self._released and self._terminal is not None and len(self._outbox) < WINDOW
+        if self._terminal is None or wanted == self._reading:
+            return
+        self._reading = wanted
+        loop = asyncio.get_running_loop()
+        if wanted:
+            loop.add_reader(self._terminal, self._read)
+        else:
+            loop.remove_reader(self._terminal)
+
+    def _read(self) -> None:
+        assert self._terminal is not None
+        try:
+            data = os.read(self._terminal, frames.MAXIMUM_PAYLOAD)
+        except BlockingIOError:
+            data = b""
+            if self._ended is None:
+                return
+        except OSError:
+            # Every process has closed the terminal.
+            data = b""
+        if data:
+            self._emit(frames.OUTPUT, data)
+            self._read_while_there_is_room()
+            return
+        self._close_terminal()
+        self._close_when_delivered()
+
+    def _write(self) -> None:
+        if self._terminal is None:
+            self._to_terminal.clear()
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            while self._to_terminal:
+                written = os.write(self._terminal, self._to_terminal)
+                del self._to_terminal[:written]
+        except BlockingIOError:
+            loop.add_writer(self._terminal, self._write)
+            return
+        except OSError:
+            self._to_terminal.clear()
+        loop.remove_writer(self._terminal)
+
+    def _on_exit(self) -> None:
+        """The shell has ended; what it left in the terminal still goes out."""
+        assert self._process is not None
+        self._forget_process()
+        self._process.wait()
+        self._ended = time.monotonic()
+        while self._reading and self._terminal is not None:
+            self._read()
+        self._close_when_delivered()
+
+    def _tick(self) -> None:
+        if self._done:
+            return
+        now = time.monotonic()
+        if self._attached:
+            for message in self._outbox.due(now):
+                self.send(message)
+            self._read_while_there_is_room()
+        if self.request.command and self._process is not None and now - self._created > _UNPROMPTED:
+            self._release()
+        if self._ended is not None:
+            if self._terminal is not None and self._reading:
+                # Something in the background still holds the terminal: its shell is over all the same.
+                self._read()
+            self._close_when_delivered()
+            if now - self._ended > (_LAST_WORDS if self._attached else _LINGER):
+                self._finish("")
+        if not self._done:
+            self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _close_when_delivered(self) -> None:
+        if self._ended is not None and self._terminal is None and not self._outbox:
+            self._finish("")
+
+    def _finish(self, output: str) -> None:
+        if self._done:
+            return
+        self._done = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._end_process()
+        self.closed(output)
+
+    def _close_terminal(self) -> None:
+        if self._terminal is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._terminal)
+            loop.remove_writer(self._terminal)
+            os.close(self._terminal)
+            self._terminal = None
+            self._reading = False
+
+    def _forget_process(self) -> None:
+        if self._process_handle is not None:
+            asyncio.get_running_loop().remove_reader(self._process_handle)
+            os.close(self._process_handle)
+            self._process_handle = None
+
+    def _end_process(self) -> None:
+        """Hang up, and see to it that nothing in the shell's own process group stays."""
+        self._forget_process()
+        self._close_terminal()
+        if self._process is None or self._process.poll() is not None:
+            return
+        for number in (signal.SIGHUP, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.2)
+                return
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
