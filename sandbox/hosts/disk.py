@@ -1,0 +1,171 @@
+"""A node's disk: an overlay over the machine's root and an image's layer, and what is mounted on top of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.hosts import kernel
+from sandbox.hosts.images import HIDDEN, Interpreter, build_layer
+from sandbox.hosts.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT
+
+OPAQUE = "trusted.overlay.opaque"
+SYSTEM_DIRECTORIES = ("/usr", "/etc", "/opt", "/var", "/bin", "/sbin", "/lib", "/lib64")
+DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+GUARDED = ("sysrq-trigger", "irq", "bus", "fs", "scsi", "acpi", "mtrr", "timer_list", "latency_stats")
+"""Parts of /proc that belong to the machine and that root may write to."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the agent on a node is told, in /etc/amazon/ssm/sandbox.json, besides what the metadata service says."""
+
+    gateway: str
+    endpoint: str
+    region: str
+    online_delay: float
+    retry_delay: float
+    ping_interval: float
+
+
+class Disks:
+    """All disks, in a memory file system that only this process and the nodes can see."""
+
+    def __init__(self, directory: Path, interpreter: Interpreter) -> None:
+        kernel.mount("sandbox", directory, "tmpfs", MS_NODEV, "mode=755,size=75%,nr_inodes=0")
+        self.directory = directory
+        self.interpreter = interpreter
+        self._layers = directory / "images"
+        self._volumes = ["/", *_separate_volumes(Path("/proc/self/mountinfo").read_text().splitlines())]
+
+    def layer(self, image: str) -> Path:
+        """Return the image's layer, made when it is first asked for."""
+        layer = self._layers / image
+        if not layer.exists():
+            build_layer(image, layer, self.interpreter, OPAQUE)
+        return layer
+
+    def disk(self, instance_id: str, image: str) -> Disk:
+        """Return the disk of an instance, kept from its last run or new."""
+        return Disk(self.directory / "disks" / instance_id, self.layer(image), self._volumes, self.hidden_paths())
+
+    def remove(self, instance_id: str) -> None:
+        """Delete an instance's disk."""
+        shutil.rmtree(self.directory / "disks" / instance_id, ignore_errors=True)
+
+    def hidden_paths(self) -> list[str]:
+        """Return what the interpreter needs and a node would not see by itself."""
+        hidden = [*(f"/{name}" for name in HIDDEN), "/tmp", "/run", "/dev", str(self.directory)]
+        machine = Path("/").stat().st_dev
+        return [
+            path
+            for path in self.interpreter.directories
+            if any(Path(path).is_relative_to(each) for each in hidden) or Path(path).stat().st_dev != machine
+        ]
+
+
+class Disk:
+    """The disk of one instance."""
+
+    def __init__(self, directory: Path, layer: Path, volumes: list[str], hidden: list[str]) -> None:
+        self.directory = directory
+        self.root = directory / "root"
+        self._layer = layer
+        self._volumes = volumes
+        self._hidden = hidden
+        self.is_new = not directory.exists()
+        for number in range(len(volumes)):
+            (directory / f"upper-{number}").mkdir(parents=True, exist_ok=True)
+            (directory / f"work-{number}").mkdir(exist_ok=True)
+        self.root.mkdir(exist_ok=True)
+
+    def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:
+        """Put a file on the disk of a node that does not run."""
+        volume = max((each for each in self._volumes if Path(path).is_relative_to(each)), key=len)
+        target = self.directory / f"upper-{self._volumes.index(volume)}" / Path(path).relative_to(volume)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.write_bytes(text if isinstance(text, bytes) else text.encode())
+        target.chmod(mode)
+
+    def mount(self) -> None:
+        """Mount everything under the root; to be called in the node's own namespaces, as its process 1."""
+        for number, volume in enumerate(self._volumes):
+            self._mount_overlay(number, volume)
+        for name, mode in (("tmp", "1777"), ("run", "755")):
+            kernel.mount(name, self.root / name, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
+        for path in self._hidden:
+            target = self.root / path.lstrip("/")
+            target.mkdir(parents=True, exist_ok=True)
+            kernel.bind(path, target, read_only=True)
+        _mount_devices(self.root / "dev")
+        _mount_processes(self.root / "proc")
+        kernel.mount("sysfs", self.root / "sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+    def _mount_overlay(self, number: int, volume: str) -> None:
+        lower = self._layer / volume.lstrip("/")
+        layers = f"{lower}:{volume}" if lower.is_dir() else volume
+        upper, work = self.directory / f"upper-{number}", self.directory / f"work-{number}"
+        options = f"lowerdir={layers},upperdir={upper},workdir={work}"
+        kernel.mount("overlay", self.root / volume.lstrip("/"), "overlay", MS_NODEV, options)
+
+
+def _separate_volumes(mounts: Iterable[str]) -> list[str]:
+    """Return the system directories that are file systems of their own, outer ones first."""
+    volumes = set()
+    for line in mounts:
+        where = line.split()[4].encode().decode("unicode_escape")
+        kind = line.partition(" - ")[2].split()[0]
+        system = any(Path(where).is_relative_to(each) for each in SYSTEM_DIRECTORIES)
+        if system and kind not in ("proc", "sysfs", "devtmpfs", "devpts", "tmpfs", "autofs") and Path(where).is_dir():
+            volumes.add(where)
+    return sorted(volumes)
+
+
+def _mount_devices(devices: Path) -> None:
+    """Make a /dev with a few harmless devices of its own, not the machine's."""
+    kernel.mount("dev", devices, "tmpfs", MS_NOSUID, "mode=755")
+    mask = os.umask(0)
+    for name, (major, minor) in DEVICES.items():
+        os.mknod(devices / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+    os.mknod(devices / "console", stat.S_IFCHR | 0o600, os.makedev(*DEVICES["null"]))
+    os.umask(mask)
+    for name, options in (("pts", "newinstance,ptmxmode=0666,mode=620,gid=5"), ("shm", "mode=1777")):
+        (devices / name).mkdir()
+        kind = "devpts" if name == "pts" else "tmpfs"
+        kernel.mount(name, devices / name, kind, MS_NOSUID | MS_NOEXEC, options)
+    links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+    for name, target in links.items():
+        (devices / name).symlink_to(target)
+
+
+def _mount_processes(processes: Path) -> None:
+    """Show the node's own processes; of the settings only those of its own network can be written."""
+    kernel.mount("proc", processes, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for path in _existing(processes / name for name in GUARDED):
+        kernel.bind(path, path, read_only=True)
+    settings = processes / "sys"
+    kernel.bind(settings, settings)
+    kernel.bind(settings / "net", settings / "net")
+    kernel.mount("", settings, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
+
+
+def _existing(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.exists())
+
+
+def write_identity(disk: Disk, host_name: str, address: str, settings: Settings) -> None:
+    """Write who the node is: its name, its addresses by name, and where its agent finds the gateway."""
+    domain = f"{host_name}.{settings.region}.compute.internal"
+    disk.write("/etc/hostname", f"{domain}\n")
+    disk.write("/etc/hosts", f"127.0.0.1 localhost localhost.localdomain\n{address} {domain} {host_name}\n")
+    disk.write(
+        "/etc/machine-id", hashlib.md5(f"{host_name} {address}".encode(), usedforsecurity=False).hexdigest() + "\n"
+    )
+    disk.write("/etc/amazon/ssm/sandbox.json", json.dumps(settings.__dict__, indent=1) + "\n")

@@ -1,0 +1,234 @@
+"""The world as the cloud sees it: in the main process, with everything of substance in the world process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sandbox.hosts.addresses import Internet, forwarded_addresses, public_addresses, router_address, router_addresses
+from sandbox.hosts.channel import Channel, Message
+from sandbox.hosts.errors import HostsError, Unavailable
+from sandbox.hosts.forwarder import Forwarder
+from sandbox.hosts.images import IMAGES
+from sandbox.hosts.metadata_service import MetadataService
+from sandbox.hosts.packets import ruleset
+from sandbox.hosts.reactor import Conversation, Reactor
+from sandbox.latency import Latency
+from sandbox.world import Machine, Metadata, Network
+
+GRACE = 2.0
+"""Seconds that a stopping node's services have to end; then they are killed."""
+LONGEST_REQUEST_HEAD = 16384
+
+
+class NamespaceWorld:
+    """Instances, routers and the internet as namespaces. Every method may be called from any thread."""
+
+    def __init__(
+        self, internet: int, directory: Path, endpoint: str, gateway: str, region: str, latency: Latency
+    ) -> None:
+        require_machine()
+        directory = directory.resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._arranging = threading.Lock()
+        self._networks: dict[str, Network] = {}
+        self._arranged: dict[str, Message] = {}
+        self._metadata: dict[str, Callable[[], None]] = {}
+        self._process, self._channel = _start_world_process()
+        settings = {
+            "gateway": gateway,
+            "endpoint": endpoint,
+            "region": region,
+            "online_delay": latency.agent_online,
+            "retry_delay": latency.agent_retry,
+            "ping_interval": latency.agent_ping,
+        }
+        first: Message = {"internet": internet, "directory": str(directory), "settings": settings}
+        try:
+            self._ask({**first, "boot_delay": latency.instance_boot})
+        except HostsError as error:
+            self._end_process()
+            raise Unavailable(str(error)) from None
+        self.address = Internet(internet)
+        self._reactor = Reactor()
+        self._forwarder = Forwarder(self._reactor, self._sockets)
+
+    def arrange(self, networks: Mapping[str, Network]) -> None:
+        """Make the network what it should be, by VPC id."""
+        with self._arranging:
+            for vpc_id in self._arranged.keys() - networks.keys():
+                self._ask({"do": "remove", "vpc_id": vpc_id})
+                del self._arranged[vpc_id]
+            # Addresses may move from one VPC to another: first everyone lets go of what is no longer theirs.
+            wanted = {vpc_id: _arrangement(network) for vpc_id, network in networks.items()}
+            for vpc_id, known in self._arranged.items():
+                kept = [address for address in known["public"] if address in wanted[vpc_id]["public"]]
+                if kept != known["public"]:
+                    self._arrange_one({**known, "public": kept})
+            for arrangement in wanted.values():
+                self._arrange_one(arrangement)
+            self._networks = dict(networks)
+            self._forwarder.arrange(forwarded_addresses(list(networks.values())))
+
+    def _arrange_one(self, arrangement: Message) -> None:
+        if self._arranged.get(arrangement["vpc_id"]) != arrangement:
+            self._ask(arrangement)
+            self._arranged[arrangement["vpc_id"]] = arrangement
+
+    def boot(self, machine: Machine, metadata: Metadata) -> None:
+        """Start a machine; its disk is kept from its last run, user data runs the first time only."""
+        if machine.image not in IMAGES:
+            raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
+        with self._arranging:
+            network = self._networks.get(machine.vpc_id)
+            if network is None and machine.vpc_id not in self._arranged:
+                # Until the cloud says what the VPC looks like, nothing passes its router.
+                self._arrange_one(_arrangement(Network(machine.vpc_id, f"{machine.private_address}/32")))
+        request: Message = {
+            "do": "boot",
+            "instance_id": machine.instance_id,
+            "vpc_id": machine.vpc_id,
+            "address": machine.private_address,
+            "gateway": router_address(machine.private_address, network),
+            "image": machine.image,
+            "host_name": machine.host_name,
+            "user_data": machine.user_data.hex(),
+        }
+        self._stop_metadata(machine.instance_id)
+        listening = socket.socket(fileno=self._ask(request)[0])
+        service = MetadataService(metadata, machine.http_tokens)
+        self._metadata[machine.instance_id] = self._reactor.serve([listening], _metadata_conversation(service))
+
+    def halt(self, instance_id: str) -> None:
+        """End the machine's services, then all its processes; the disk is kept."""
+        self._ask({"do": "terminate", "instance_id": instance_id})
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline and self._is_running(instance_id):
+            time.sleep(0.05)
+        self._ask({"do": "kill", "instance_id": instance_id})
+        self._stop_metadata(instance_id)
+
+    def discard(self, instance_id: str) -> None:
+        """Remove the machine and its disk."""
+        self._ask({"do": "discard", "instance_id": instance_id})
+        self._stop_metadata(instance_id)
+
+    def listen(self, port: int) -> socket.socket:
+        """Return a listening TCP socket on the endpoint's address inside the sandbox's internet."""
+        return socket.socket(fileno=self._ask({"do": "listen", "port": port})[0])
+
+    def close(self) -> None:
+        """End everything that runs in this world."""
+        self._forwarder.close()
+        self._reactor.close()
+        self._end_process()
+
+    def _sockets(self, count: int) -> list[socket.socket]:
+        return [socket.socket(fileno=each) for each in self._ask({"do": "sockets", "count": count})]
+
+    def _is_running(self, instance_id: str) -> bool:
+        with self._lock:
+            return bool(self._exchange({"do": "running", "instance_id": instance_id})[0]["running"])
+
+    def _stop_metadata(self, instance_id: str) -> None:
+        if stop := self._metadata.pop(instance_id, None):
+            stop()
+
+    def _ask(self, message: Message) -> list[int]:
+        with self._lock:
+            return self._exchange(message)[1]
+
+    def _exchange(self, message: Message) -> tuple[Message, list[int]]:
+        try:
+            self._channel.send(message)
+            answer = self._channel.receive()
+        except OSError:
+            answer = None
+        if answer is None:
+            raise HostsError("The sandbox's world process has ended; stop the sandbox and start it again.")
+        for problem in ("error", "unavailable"):
+            if problem in answer[0]:
+                raise HostsError(answer[0][problem])
+        return answer
+
+    def _end_process(self) -> None:
+        self._channel.connection.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            # The waiting process's end takes the world process with it.
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+
+def require_machine() -> None:
+    """Raise Unavailable when this machine cannot host namespaces, with what is missing."""
+    if sys.platform != "linux":
+        raise Unavailable("The sandbox needs Linux, because its nodes are Linux namespaces.")
+    if os.geteuid() != 0:
+        raise Unavailable("The sandbox needs root to make its network namespaces; run it as root or with sudo.")
+    search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    for program, package in (("nft", "nftables"), ("curl", "curl"), ("bash", "bash")):
+        if shutil.which(program, path=search) is None:
+            raise Unavailable(f"The sandbox needs the program {program}; install the package {package}.")
+
+
+def _arrangement(network: Network) -> Message:
+    return {
+        "do": "arrange",
+        "vpc_id": network.vpc_id,
+        "rules": ruleset(network),
+        "public": public_addresses(network),
+        "own": router_addresses(network),
+        "cidr": network.cidr,
+    }
+
+
+def _start_world_process() -> tuple[subprocess.Popen[bytes], Channel]:
+    ours, theirs = socket.socketpair()
+    code = str(Path(__file__).resolve().parents[2])
+    search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.hosts.world_process", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C at the terminal is the main process's to handle
+            cwd="/",
+            env={"PATH": search, "PYTHONPATH": code, "LANG": "C.UTF-8"},
+        )
+    return process, Channel(ours)
+
+
+def _metadata_conversation(service: MetadataService) -> Conversation:
+    """Return how to speak HTTP for a metadata service; its answers may wait for the cloud, so they run in threads."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(10):
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                request, *lines = head.rstrip().split("\r\n")
+                method, target, _version = request.split(" ")
+                pairs = (line.partition(":") for line in lines)
+                headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+                reply = await asyncio.to_thread(service.answer, method, target, headers)
+                writer.write(reply.encode())
+                await writer.drain()
+        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):
+            pass  # not HTTP, or gone: nobody is left to answer
+        finally:
+            writer.close()
+
+    return converse
