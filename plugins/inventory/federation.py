@@ -53,8 +53,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
-from botocore.loaders import create_loader
-from botocore.regions import EndpointResolver
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
