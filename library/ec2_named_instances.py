@@ -1,0 +1,405 @@
+#!/usr/bin/python
+"""Keeps EC2 instances that are each known by name: one call launches one, and none is ever counted."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ec2_named_instances
+short_description: Keep EC2 instances that are known by their names
+description:
+  - Launches each wanted instance that is not there, with its tags in the launching call, starts the stopped ones,
+    repairs tags and security groups, and waits until all run. Several are launched at once.
+  - A launch that fails because the instance profile is too new is tried again, since nothing else tells when a profile
+    is usable.
+  - With O(state=absent) terminates everything in the scope and waits until it is terminated.
+  - M(amazon.aws.ec2_instance) counts instances or handles one at a time, with five calls for each.
+version_added: 0.1.0
+options:
+  state:
+    description: Whether the instances are to be there.
+    choices: [present, absent]
+    default: present
+    type: str
+  scope:
+    description: The tags that all instances of this caller carry; no other instance is looked at.
+    required: true
+    type: dict
+  instances:
+    description: The wanted instances.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The C(Name) tag.
+        required: true
+        type: str
+      indexes:
+        description:
+          - Stands for that many instances. The name of each ends with a hyphen and its index, from 0, which is also its
+            tag C(Index).
+        type: int
+      tags:
+        description: Further tags. An instance that lost its name is known by them.
+        default: {}
+        type: dict
+      subnet_id:
+        description: The subnet.
+        type: str
+      group_ids:
+        description: The security groups.
+        default: []
+        type: list
+        elements: str
+  image_id:
+    description: The image to launch.
+    type: str
+  instance_type:
+    description: The type to launch.
+    type: str
+  instance_profile:
+    description: The name of the instance profile.
+    type: str
+  key_name:
+    description: The name of the key pair, or nothing.
+    default: ""
+    type: str
+  user_data:
+    description: What runs at first boot.
+    default: ""
+    type: str
+  profile_timeout:
+    description: How long to try again while the instance profile is not yet usable, in seconds.
+    default: 180
+    type: int
+  timeout:
+    description: How long to wait until all instances run, or are terminated, in seconds.
+    default: 300
+    type: int
+attributes:
+  check_mode:
+    description: Can run in check mode and says what it would do.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: [agraph-federation]
+"""
+
+EXAMPLES = r"""
+- name: Keep two workers
+  ec2_named_instances:
+    region: us-west-2
+    scope: {Project: example}
+    image_id: ami-0123456789abcdef0
+    instance_type: t3.medium
+    instances:
+      - {name: example-worker, indexes: 2, subnet_id: subnet-0123, group_ids: [sg-0123]}
+
+- name: End them
+  ec2_named_instances:
+    region: us-west-2
+    scope: {Project: example}
+    state: absent
+"""
+
+RETURN = r"""
+instances:
+  description: The wanted instances, each with C(name), C(id), C(state) and C(private_ip).
+  returned: when O(state=present)
+  type: list
+  elements: dict
+launched:
+  description: The names of those that were launched.
+  returned: success
+  type: list
+  elements: str
+terminated:
+  description: The names of those that were terminated.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+Record = dict[str, Any]
+# More at once only meets EC2's throttle.
+LAUNCHES_AT_ONCE = 5
+POLL_SECONDS = 1.0
+NOT_YET_USABLE = "Invalid IAM Instance Profile name"
+DEAD = {"shutting-down", "terminated"}
+
+
+class InstanceError(Exception):
+    """A sentence that says which instance is not as wanted, and what to do."""
+
+
+def tags_of(instance: Record) -> dict[str, str]:
+    """Return an instance's tags as a dictionary."""
+    return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+
+
+def expand(wanted: list[Record]) -> list[Record]:
+    """Return one entry an instance: an entry with indexes stands for several."""
+    each_one = []
+    for entry in wanted:
+        tags = {key: str(value) for key, value in entry["tags"].items() if key != "Name"}
+        if entry["indexes"] is None:
+            each_one.append({**entry, "tags": tags})
+        for index in range(entry["indexes"] or 0):
+            each_one.append({**entry, "name": f"{entry['name']}-{index}", "tags": {**tags, "Index": str(index)}})
+    return each_one
+
+
+def assign(wanted: list[Record], existing: list[Record]) -> dict[str, Record]:
+    """Give each wanted name the living instance that has it, or else the one that has all its other tags."""
+    free = sorted(
+        (each for each in existing if each["State"]["Name"] not in DEAD), key=lambda each: str(each["LaunchTime"])
+    )
+    assigned: dict[str, Record] = {}
+    tests: list[Callable[[Record, Record], bool]] = [
+        lambda want, have: tags_of(have).get("Name") == want["name"],
+        lambda want, have: bool(want["tags"]) and want["tags"].items() <= tags_of(have).items(),
+    ]
+    for fits in tests:
+        for want in wanted:
+            found = next((have for have in free if fits(want, have)), None)
+            if found is not None and want["name"] not in assigned:
+                assigned[want["name"]] = found
+                free.remove(found)
+    return assigned
+
+
+def launch_token(want: Record, existing: list[Record]) -> str:
+    """Name a launch so that repeating it in the same place, before anything died there, cannot launch twice."""
+    dead = sorted(each["InstanceId"] for each in existing if tags_of(each).get("Name") == want["name"])
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join([want["subnet_id"] or "", want["name"], *dead])))
+
+
+class Instances:
+    """The instances of one scope."""
+
+    def __init__(self, client: Any, parameters: Record) -> None:
+        self.client = client
+        self.parameters = parameters
+
+    def existing(self) -> list[Record]:
+        """Describe all instances of the scope, the dead included as long as EC2 shows them."""
+        scope = self.parameters["scope"]
+        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in scope.items()]
+        pages = self.client.get_paginator("describe_instances").paginate(Filters=filters)
+        found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
+        return [each for each in found if scope.items() <= tags_of(each).items()]
+
+    def launch(self, want: Record, token: str) -> str:
+        """Launch one instance, again for as long as its profile is not usable yet."""
+        deadline = time.monotonic() + self.parameters["profile_timeout"]
+        while True:
+            try:
+                launched = self.client.run_instances(**self._launch_arguments(want, token))["Instances"][0]
+                if launched["State"]["Name"] not in DEAD:
+                    return str(launched["InstanceId"])
+                # EC2 remembers the token of an instance that has died since: this is another launch.
+                token = str(uuid.uuid4())
+            except ClientError as error:
+                problem = error.response["Error"]
+                if NOT_YET_USABLE not in problem["Message"]:
+                    raise InstanceError(
+                        f"{want['name']} was not launched: {problem['Code']}: {problem['Message']}"
+                    ) from error
+                if time.monotonic() > deadline:
+                    raise InstanceError(
+                        f"{want['name']} was not launched within {self.parameters['profile_timeout']} s because the "
+                        f"instance profile {self.parameters['instance_profile']} is still unknown to EC2: "
+                        "repeat the run, it goes on from here."
+                    ) from error
+                time.sleep(POLL_SECONDS)
+
+    def _wanted_tags(self, want: Record) -> dict[str, str]:
+        return {**self.parameters["scope"], **want["tags"], "Name": want["name"]}
+
+    def _launch_arguments(self, want: Record, token: str) -> Record:
+        tag_list = [{"Key": key, "Value": value} for key, value in self._wanted_tags(want).items()]
+        arguments = {
+            "ImageId": self.parameters["image_id"],
+            "InstanceType": self.parameters["instance_type"],
+            "KeyName": self.parameters["key_name"],
+            "UserData": self.parameters["user_data"],
+            "SubnetId": want["subnet_id"],
+            "SecurityGroupIds": want["group_ids"],
+            "IamInstanceProfile": {"Name": self.parameters["instance_profile"]}
+            if self.parameters["instance_profile"]
+            else None,
+            "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume")],
+        }
+        return {
+            "MinCount": 1,
+            "MaxCount": 1,
+            "ClientToken": token,
+            **{name: value for name, value in arguments.items() if value},
+        }
+
+    def repairs(self, want: Record, have: Record) -> list[Callable[[], Any]]:
+        """Return what has to be done so that an existing instance is as wanted."""
+        identity, client = have["InstanceId"], self.client
+        todo: list[Callable[[], Any]] = []
+        tags = self._wanted_tags(want)
+        wrong = [{"Key": key, "Value": value} for key, value in tags.items() if tags_of(have).get(key) != value]
+        if wrong:
+            todo.append(lambda: client.create_tags(Resources=[identity], Tags=wrong))
+        groups = {each["GroupId"] for each in have.get("SecurityGroups", [])}
+        if want["group_ids"] and groups != set(want["group_ids"]):
+            todo.append(lambda: client.modify_instance_attribute(InstanceId=identity, Groups=want["group_ids"]))
+        if have["State"]["Name"] in ("stopping", "stopped"):
+            todo.append(lambda: self._start(identity))
+        return todo
+
+    def _start(self, identity: str) -> None:
+        self.wait_for({identity: "stopped"})
+        self.client.start_instances(InstanceIds=[identity])
+
+    def wait_for(self, states: dict[str, str]) -> dict[str, Record]:
+        """Wait until each instance is in its state; one that EC2 does not show is not there yet, or no longer."""
+        deadline = time.monotonic() + self.parameters["timeout"]
+        while True:
+            found = {each["InstanceId"]: each for each in self.existing()}
+            unseen = {each: "terminated" if state in DEAD else "unknown to EC2" for each, state in states.items()}
+            now = {each: found[each]["State"]["Name"] if each in found else unseen[each] for each in states}
+            late = {each: state for each, state in now.items() if state != states[each]}
+            if not late:
+                return found
+            for identity, state in late.items():
+                if state in DEAD and states[identity] not in DEAD:
+                    reason = found.get(identity, {}).get("StateReason", {}).get("Message", "no reason given")
+                    raise InstanceError(
+                        f"{self._title(found, identity)} died before it was {states[identity]}: {reason}."
+                    )
+            if time.monotonic() > deadline:
+                names = ", ".join(
+                    f"{self._title(found, each)} is still {state}" for each, state in sorted(late.items())
+                )
+                raise InstanceError(
+                    f"{names} after {self.parameters['timeout']} s: repeat the run, it goes on from here."
+                )
+            time.sleep(POLL_SECONDS)
+
+    @staticmethod
+    def _title(found: dict[str, Record], identity: str) -> str:
+        return f"{tags_of(found.get(identity, {})).get('Name', 'An instance')} ({identity})"
+
+    def terminate(self, identities: list[str]) -> None:
+        """Terminate all at once, or one by one when EC2 has forgotten some: one unknown id fails the batch."""
+        try:
+            self.client.terminate_instances(InstanceIds=identities)
+        except ClientError as error:
+            if not error.response["Error"]["Code"].startswith("InvalidInstanceID"):
+                raise
+            if len(identities) > 1:
+                for identity in identities:
+                    self.terminate([identity])
+
+
+def ensure_present(instances: Instances, wanted: list[Record], check_mode: bool) -> Record:
+    """Launch what is missing, repair what is there, and wait until all of it runs."""
+    existing = instances.existing()
+    assigned = assign(wanted, existing)
+    missing = [want for want in wanted if want["name"] not in assigned]
+    repairs = [
+        do for want in wanted if want["name"] in assigned for do in instances.repairs(want, assigned[want["name"]])
+    ]
+    ids = {name: have["InstanceId"] for name, have in assigned.items()}
+    if not check_mode:
+        with ThreadPoolExecutor(LAUNCHES_AT_ONCE) as pool:
+            launches = {
+                want["name"]: pool.submit(instances.launch, want, launch_token(want, existing)) for want in missing
+            }
+            for do in repairs:
+                do()
+        # Only now, so that one refused launch does not hide what became of the others.
+        ids.update({name: launch.result() for name, launch in launches.items()})
+        found = instances.wait_for(dict.fromkeys(ids.values(), "running"))
+        assigned = {name: found[identity] for name, identity in ids.items()}
+    return {
+        "changed": bool(missing or repairs),
+        "launched": [want["name"] for want in missing],
+        "terminated": [],
+        "instances": [
+            {
+                "name": name,
+                "id": it["InstanceId"],
+                "state": it["State"]["Name"],
+                "private_ip": it.get("PrivateIpAddress"),
+            }
+            for name, it in assigned.items()
+        ],
+    }
+
+
+def ensure_absent(instances: Instances, check_mode: bool) -> Record:
+    """Terminate everything in the scope, and wait for it."""
+    dying = [each for each in instances.existing() if each["State"]["Name"] != "terminated"]
+    living = [each for each in dying if each["State"]["Name"] not in DEAD]
+    if not check_mode and dying:
+        if living:
+            instances.terminate([each["InstanceId"] for each in living])
+        instances.wait_for({each["InstanceId"]: "terminated" for each in dying})
+    names = sorted(tags_of(each).get("Name") or str(each["InstanceId"]) for each in living)
+    return {"changed": bool(living), "launched": [], "terminated": names, "instances": []}
+
+
+def main() -> None:
+    """Bring the instances of the scope to the wanted state."""
+    wanted = {
+        "name": {"required": True},
+        "indexes": {"type": "int"},
+        "tags": {"type": "dict", "default": {}},
+        "subnet_id": {},
+        "group_ids": {"type": "list", "elements": "str", "default": []},
+    }
+    options = {
+        "state": {"choices": ["present", "absent"], "default": "present"},
+        "scope": {"type": "dict", "required": True},
+        "instances": {"type": "list", "elements": "dict", "default": [], "options": wanted},
+        "image_id": {},
+        "instance_type": {},
+        "instance_profile": {},
+        "key_name": {"default": "", "no_log": False},
+        "user_data": {"default": ""},
+        "profile_timeout": {"type": "int", "default": 180},
+        "timeout": {"type": "int", "default": 300},
+    }
+    module = AnsibleAWSModule(
+        argument_spec=options,
+        supports_check_mode=True,
+        required_if=[("state", "present", ("image_id", "instance_type"))],
+    )
+    instances = Instances(module.client("ec2"), module.params)
+    try:
+        if module.params["state"] == "present":
+            result = ensure_present(instances, expand(module.params["instances"]), module.check_mode)
+        else:
+            result = ensure_absent(instances, module.check_mode)
+    except InstanceError as error:
+        module.fail_json(msg=str(error))
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json_aws(error, msg="Could not bring the instances to the wanted state")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+#!/usr/bin/python
+"""Finds everything in AWS that belongs to one federation: the tags and the IAM path are its only state."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: federation_resources_info
+short_description: Find what belongs to a federation
+description:
+  - Finds the resources that carry the tag C(Federation) with the federation's name, the roles and profiles under its
+    IAM path, and its bucket, by describe calls only; never by the tagging API, which also names the dead.
+  - Terminated instances and deleted gateways do not count; failed gateways do, since they are still there.
+version_added: 0.1.0
+options:
+  name:
+    description: The federation's name.
+    required: true
+    type: str
+  kinds:
+    description: What to look for; everything by default.
+    type: list
+    elements: str
+    choices:
+      - vpcs
+      - internet_gateways
+      - subnets
+      - route_tables
+      - nat_gateways
+      - addresses
+      - security_groups
+      - instances
+      - key_pairs
+      - roles
+      - instance_profiles
+      - buckets
+  bucket:
+    description: The name of the federation's bucket, which has no tag at the moment it is made.
+    default: ""
+    type: str
+attributes:
+  check_mode:
+    description: Can run in check mode; it changes nothing anyway.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: [agraph-federation]
+"""
+
+EXAMPLES = r"""
+- name: Find the network
+  federation_resources_info:
+    name: agraph
+    region: us-west-2
+    kinds: [vpcs, subnets]
+  register: found
+
+- name: Show the first subnet's addresses
+  ansible.builtin.debug:
+    msg: "{{ found.resources.subnets[0].cidr }}"
+"""
+
+RETURN = r"""
+resources:
+  description: For each kind that was looked for, a list of what there is; each with C(id), C(name) and C(tags).
+  returned: success
+  type: dict
+all:
+  description: The same as one list, each with C(kind), C(id) and C(name).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+Record = dict[str, Any]
+GONE = {"terminated", "deleted"}
+
+
+def described(it: Record, identity: str, /, **details: Any) -> Record:
+    """Shape what a describe call says of one resource."""
+    tags = {tag["Key"]: tag["Value"] for tag in it.get("Tags", [])}
+    return {"id": it[identity], "name": tags.get("Name", ""), "tags": tags, **details}
+
+
+def vpc(it: Record) -> Record:
+    """Shape a VPC."""
+    return described(it, "VpcId", cidr=it["CidrBlock"])
+
+
+def internet_gateway(it: Record) -> Record:
+    """Shape an internet gateway."""
+    attached = [each["VpcId"] for each in it.get("Attachments", []) if each.get("VpcId")]
+    return described(it, "InternetGatewayId", vpc_id=attached[0] if attached else None)
+
+
+def subnet(it: Record) -> Record:
+    """Shape a subnet."""
+    return described(it, "SubnetId", cidr=it["CidrBlock"], vpc_id=it["VpcId"], zone=it["AvailabilityZone"])
+
+
+def route_table(it: Record) -> Record:
+    """Shape a route table."""
+    subnets = [each["SubnetId"] for each in it.get("Associations", []) if each.get("SubnetId")]
+    return described(it, "RouteTableId", vpc_id=it["VpcId"], subnet_ids=subnets)
+
+
+def nat_gateway(it: Record) -> Record:
+    """Shape a NAT gateway."""
+    addresses = [each["AllocationId"] for each in it.get("NatGatewayAddresses", []) if each.get("AllocationId")]
+    return described(
+        it,
+        "NatGatewayId",
+        state=it["State"],
+        subnet_id=it["SubnetId"],
+        failure=it.get("FailureMessage", ""),
+        allocation_id=addresses[0] if addresses else None,
+    )
+
+
+def address(it: Record) -> Record:
+    """Shape an Elastic IP."""
+    return described(
+        it,
+        "AllocationId",
+        public_ip=it["PublicIp"],
+        association_id=it.get("AssociationId") or None,
+        instance_id=it.get("InstanceId") or None,
+    )
+
+
+def security_group(it: Record) -> Record:
+    """Shape a security group; one whose rules name groups keeps those from being deleted."""
+    rules = it.get("IpPermissions", []) + it.get("IpPermissionsEgress", [])
+    return described(
+        it,
+        "GroupId",
+        group_name=it["GroupName"],
+        description=it["Description"],
+        vpc_id=it.get("VpcId"),
+        names_groups=any(rule.get("UserIdGroupPairs") for rule in rules),
+    )
+
+
+def instance(it: Record) -> Record:
+    """Shape an instance."""
+    shaped = described(
+        it,
+        "InstanceId",
+        state=it["State"]["Name"],
+        private_ip=it.get("PrivateIpAddress"),
+        public_ip=it.get("PublicIpAddress"),
+    )
+    return {**shaped, "role": shaped["tags"].get("Role"), "index": shaped["tags"].get("Index")}
+
+
+def key_pair(it: Record) -> Record:
+    """Shape a key pair, which is called by its own name and not by its tag."""
+    return {**described(it, "KeyPairId"), "name": it["KeyName"]}
+
+
+# kind: (operation, key of the answer, how to shape one)
+EC2: dict[str, tuple[str, str, Callable[[Record], Record]]] = {
+    "vpcs": ("describe_vpcs", "Vpcs", vpc),
+    "internet_gateways": ("describe_internet_gateways", "InternetGateways", internet_gateway),
+    "subnets": ("describe_subnets", "Subnets", subnet),
+    "route_tables": ("describe_route_tables", "RouteTables", route_table),
+    "nat_gateways": ("describe_nat_gateways", "NatGateways", nat_gateway),
+    "addresses": ("describe_addresses", "Addresses", address),
+    "security_groups": ("describe_security_groups", "SecurityGroups", security_group),
+    "instances": ("describe_instances", "Reservations", instance),
+    "key_pairs": ("describe_key_pairs", "KeyPairs", key_pair),
+}
+IAM = {
+    "roles": ("list_roles", "Roles", "Role"),
+    "instance_profiles": ("list_instance_profiles", "InstanceProfiles", "InstanceProfile"),
+}
+KINDS = [*EC2, *IAM, "buckets"]
+
+
+def pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Record]:
+    """Go through all pages of an answer."""
+    if not client.can_paginate(operation):
+        yield from getattr(client, operation)(**arguments)[key]
+        return
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page[key]
+
+
+def find_in_ec2(client: Any, kind: str, federation: str) -> list[Record]:
+    """Find by the tag, and hold the answer against it: not every filter is obeyed everywhere."""
+    operation, key, shape = EC2[kind]
+    filters = [{"Name": "tag:Federation", "Values": [federation]}]
+    found: Iterable[Record] = pages(
+        client, operation, key, **{"Filter" if kind == "nat_gateways" else "Filters": filters}
+    )
+    if kind == "instances":
+        found = [each for reservation in found for each in reservation["Instances"]]
+    shaped = [shape(each) for each in found]
+    return [each for each in shaped if each["tags"].get("Federation") == federation and each.get("state") not in GONE]
+
+
+def find_in_iam(client: Any, kind: str, federation: str) -> list[Record]:
+    """Find by the path, which is part of a role from its creation."""
+    operation, key, prefix = IAM[kind]
+    found = pages(client, operation, key, PathPrefix=f"/{federation}/")
+    return [{"id": each["Arn"], "name": each[f"{prefix}Name"], "tags": {}} for each in found]
+
+
+def find_bucket(client: Any, name: str) -> list[Record]:
+    """Find the bucket by its name, which is derived and belongs to nobody else."""
+    try:
+        client.head_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return []
+        raise
+    return [{"id": name, "name": name, "tags": {}}]
+
+
+def find(module: Any, kinds: list[str]) -> dict[str, list[Record]]:
+    """Find the resources of the wanted kinds."""
+    federation, bucket = module.params["name"], module.params["bucket"]
+    client = functools.cache(module.client)
+    resources: dict[str, list[Record]] = {}
+    for kind in kinds:
+        if kind in EC2:
+            resources[kind] = find_in_ec2(client("ec2"), kind, federation)
+        elif kind in IAM:
+            resources[kind] = find_in_iam(client("iam"), kind, federation)
+        else:
+            resources[kind] = find_bucket(client("s3"), bucket) if bucket else []
+    return resources
+
+
+def main() -> None:
+    """Find, and return it twice: by kind, and as one list."""
+    options = {
+        "name": {"required": True},
+        "kinds": {"type": "list", "elements": "str", "choices": KINDS},
+        "bucket": {"default": ""},
+    }
+    module = AnsibleAWSModule(argument_spec=options, supports_check_mode=True)
+    try:
+        resources = find(module, module.params["kinds"] or KINDS)
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json_aws(error, msg=f"Could not look for what belongs to federation {module.params['name']}")
+    everything = [
+        {"kind": kind, "id": each["id"], "name": each["name"] or each["id"]}
+        for kind in resources
+        for each in resources[kind]
+    ]
+    module.exit_json(changed=False, resources=resources, all=everything)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+#!/usr/bin/python
+"""Holds a federation's settings against what can work, before anything is created."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: federation_settings_info
+short_description: Check a federation's settings before anything is created
+description:
+  - Checks every setting at once, first by itself, then with AWS - credentials, region, image and instance type - and
+    runs the session-manager-plugin. Creates and changes nothing.
+  - Fails with one sentence for each finding.
+version_added: 0.1.0
+options:
+  purpose:
+    description: For C(up) all settings matter, for anything else only the name, the region and the credentials.
+    choices: [up, down]
+    default: up
+    type: str
+  name:
+    description: The federation's name.
+    required: true
+    type: str
+  member_count:
+    description: How many members the federation has.
+    default: 1
+    type: raw
+  vpc_cidr:
+    description: The VPC's addresses.
+    default: ""
+    type: str
+  public_subnet_cidr:
+    description: The manager's subnet.
+    default: ""
+    type: str
+  private_subnet_cidr:
+    description: The members' subnet.
+    default: ""
+    type: str
+  allowed_cidr:
+    description: Who may reach the manager.
+    default: ""
+    type: str
+  instance_type:
+    description: The type of every instance.
+    default: ""
+    type: str
+  image_id:
+    description: The image of every instance.
+    default: ""
+    type: str
+  key_name:
+    description: The key pair, or nothing.
+    default: ""
+    type: str
+  key_file:
+    description: Where a generated private key is written.
+    default: ""
+    type: str
+  on_failure:
+    description: What a failed C(up) does with what it made.
+    default: remove
+    type: str
+  session_manager_plugin:
+    description: The session-manager-plugin that the connection is going to run; not checked when empty.
+    default: ""
+    type: str
+attributes:
+  check_mode:
+    description: Can run in check mode; it changes nothing anyway.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: [agraph-federation]
+"""
+
+EXAMPLES = r"""
+- name: Check the settings
+  federation_settings_info:
+    name: agraph
+    region: us-west-2
+    member_count: 2
+    vpc_cidr: 10.0.0.0/16
+    public_subnet_cidr: 10.0.0.0/24
+    private_subnet_cidr: 10.0.1.0/24
+    allowed_cidr: 203.0.113.7/32
+    instance_type: t3.medium
+    image_id: ami-0123456789abcdef0
+"""
+
+RETURN = r"""
+account:
+  description: The account that the credentials belong to.
+  returned: success
+  type: str
+caller:
+  description: The ARN of the caller.
+  returned: success
+  type: str
+"""
+
+import contextlib
+import subprocess
+from typing import Any
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+from ansible.module_utils.federation_settings import Settings, problems, problems_with_name
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
+OPTIONS: dict[str, dict[str, Any]] = {
+    "purpose": {"choices": ["up", "down"], "default": "up"},
+    "name": {"required": True},
+    "member_count": {"type": "raw", "default": 1},
+    "vpc_cidr": {"default": ""},
+    "public_subnet_cidr": {"default": ""},
+    "private_subnet_cidr": {"default": ""},
+    "allowed_cidr": {"default": ""},
+    "instance_type": {"default": ""},
+    "image_id": {"default": ""},
+    "key_name": {"default": "", "no_log": False},
+    "key_file": {"default": "", "no_log": False},
+    "on_failure": {"default": "remove"},
+    "session_manager_plugin": {"default": ""},
+}
+
+
+def problem_with_region(region: str | None) -> str | None:
+    """Say that no partition of AWS has the region, as far as botocore knows."""
+    session = boto3.session.Session()
+    known = [name for part in session.get_available_partitions() for name in session.get_available_regions("ec2", part)]
+    if region in known:
+        return None
+    return f"federation_region '{region}' is no region of AWS: use one like us-west-2."
+
+
+def identity_or_problem(module: Any) -> tuple[dict[str, str], str | None]:
+    """Ask AWS who is calling."""
+    try:
+        return module.client("sts").get_caller_identity(), None
+    except (NoCredentialsError, PartialCredentialsError):
+        return {}, f"No AWS credentials were found: {CREDENTIALS_HELP}"
+    except ClientError as error:
+        return {}, f"AWS refused the credentials ({error.response['Error']['Code']}): {CREDENTIALS_HELP}"
+    except BotoCoreError as error:
+        return {}, f"AWS could not be asked who is calling ({error}): {CREDENTIALS_HELP}"
+
+
+def problems_at_aws(module: Any) -> list[str]:
+    """Ask EC2 whether image and type exist in the region."""
+    image, instance_type, region = (module.params[key] for key in ("image_id", "instance_type", "region"))
+    client = module.client("ec2")
+    found = []
+    try:
+        if not client.describe_images(ImageIds=[image])["Images"]:
+            raise LookupError
+    except (ClientError, LookupError) as error:
+        if unexpected := _unexpected(error, "InvalidAMIID"):
+            return [f"The image {image} could not be looked up: {unexpected}"]
+        found.append(
+            f"federation_ami_id {image} does not exist in {region} or is not shared with this account: "
+            "name an image of that region that has AllegroGraph on it."
+        )
+    try:
+        client.describe_instance_types(InstanceTypes=[instance_type])
+    except ClientError as error:
+        if unexpected := _unexpected(error, "InvalidInstanceType"):
+            return [f"The type {instance_type} could not be looked up: {unexpected}"]
+        found.append(f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.")
+    return found
+
+
+def _unexpected(error: Exception, expected: str) -> str | None:
+    if isinstance(error, ClientError) and not error.response["Error"]["Code"].startswith(expected):
+        return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+    return None
+
+
+def problem_with_plugin(path: str) -> str | None:
+    """Run the session-manager-plugin and say why it cannot."""
+    if not path:
+        return None
+    try:
+        subprocess.run([path, "--version"], check=True, timeout=30, capture_output=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"it ended with an error ({error})"
+        return (
+            f"The session-manager-plugin {path} cannot run: {reason}. "
+            "Install AWS's own, or set ansible_aws_ssm_plugin to one that runs."
+        )
+    return None
+
+
+def main() -> None:
+    """Collect everything that is wrong, then fail with all of it or return who is calling."""
+    module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True)
+    up = module.params["purpose"] == "up"
+    given = {name: module.params[name] for name in Settings.__dataclass_fields__}
+    found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    identity: dict[str, str] = {}
+    if problem := problem_with_region(module.region):
+        found.append(problem)
+    elif not found:
+        identity, refused = identity_or_problem(module)
+        found = [refused] if refused else (problems_at_aws(module) if up else [])
+    if up and (problem := problem_with_plugin(module.params["session_manager_plugin"])):
+        found.append(problem)
+    if found:
+        module.fail_json(msg=" ".join(found), problems=found)
+    module.exit_json(changed=False, account=identity["Account"], caller=identity["Arn"])
+
+
+if __name__ == "__main__":
+    main()

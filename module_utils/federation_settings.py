@@ -1,0 +1,119 @@
+"""What can be known to be wrong with a federation's settings before anything is asked of AWS."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Every name of the federation begins with it, and a bucket's name is the strictest of them.
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
+RESERVED_NAMES = {"all"}
+# AWS keeps the first four addresses of a subnet and the last one.
+RESERVED_ADDRESSES = 5
+LARGEST_PREFIX, SMALLEST_PREFIX = 16, 28
+
+Network = ipaddress.IPv4Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A federation's settings as the user gave them: nothing is converted yet, so that anything can be wrong."""
+
+    name: str
+    member_count: str | int
+    vpc_cidr: str
+    public_subnet_cidr: str
+    private_subnet_cidr: str
+    allowed_cidr: str
+    image_id: str
+    key_name: str
+    key_file: str
+    on_failure: str
+
+
+def problems_with_name(name: str) -> Iterator[str]:
+    """Say why AWS would refuse the federation's name."""
+    if not NAME.fullmatch(name) or "--" in name:
+        yield (
+            f"federation_name '{name}' would be refused by AWS: use 2 to 32 lower-case letters, digits and single "
+            "hyphens, beginning with a letter and not ending with a hyphen."
+        )
+    elif name in RESERVED_NAMES:
+        yield f"federation_name '{name}' is reserved for every federation of an account at once: choose another name."
+
+
+def problems(settings: Settings) -> list[str]:
+    """Return a sentence for each setting that cannot work, most basic first."""
+    return [
+        *problems_with_name(settings.name),
+        *_problems_with_networks(settings),
+        *_problems_with_instances(settings),
+    ]
+
+
+def _problems_with_networks(settings: Settings) -> Iterator[str]:
+    networks: dict[str, Network] = {}
+    for setting in ("vpc_cidr", "public_subnet_cidr", "private_subnet_cidr"):
+        network = _network(getattr(settings, setting))
+        if network is None:
+            yield _not_a_network(setting, getattr(settings, setting))
+        elif not LARGEST_PREFIX <= network.prefixlen <= SMALLEST_PREFIX:
+            yield (
+                f"federation_{setting} {network} has a size that AWS refuses: "
+                f"use a prefix length from /{LARGEST_PREFIX} to /{SMALLEST_PREFIX}."
+            )
+        else:
+            networks[setting] = network
+    if _network(settings.allowed_cidr) is None:
+        yield _not_a_network("allowed_cidr", settings.allowed_cidr)
+    vpc = networks.pop("vpc_cidr", None)
+    for setting, network in networks.items():
+        if vpc and not network.subnet_of(vpc):
+            yield f"federation_{setting} {network} lies outside federation_vpc_cidr {vpc}: choose a part of the VPC."
+    if len(networks) > 1 and networks["public_subnet_cidr"].overlaps(networks["private_subnet_cidr"]):
+        yield (
+            f"federation_public_subnet_cidr {networks['public_subnet_cidr']} and federation_private_subnet_cidr "
+            f"{networks['private_subnet_cidr']} overlap: choose two separate parts of the VPC."
+        )
+    yield from _problems_with_member_count(settings, networks.get("private_subnet_cidr"))
+
+
+def _problems_with_member_count(settings: Settings, subnet: Network | None) -> Iterator[str]:
+    given = str(settings.member_count).strip()
+    if not re.fullmatch(r"[+-]?[0-9]+", given):
+        yield f"federation_member_count '{given}' is not a number: say how many members hold triples, 1 or more."
+    elif int(given) < 1:
+        yield f"federation_member_count {given} is too small: a federation needs at least 1 member."
+    elif subnet and int(given) > (room := subnet.num_addresses - RESERVED_ADDRESSES):
+        yield (
+            f"federation_member_count {given} is more than the {room} addresses of federation_private_subnet_cidr "
+            f"{subnet}: choose a larger subnet or fewer members."
+        )
+
+
+def _problems_with_instances(settings: Settings) -> Iterator[str]:
+    if not settings.image_id:
+        yield (
+            "federation_ami_id is not set: name an image of your region that has AllegroGraph on it "
+            "(the classic tutorial's was ami-5616d82e, in us-west-2)."
+        )
+    if settings.key_name and not settings.key_file:
+        yield "federation_key_file is empty: say where the private key of federation_key_name is to be written."
+    if settings.on_failure not in ("remove", "keep"):
+        yield f"federation_on_failure '{settings.on_failure}' is unknown: use remove or keep."
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ipaddress.IPv4Network(text)
+    except ValueError:
+        return None
+
+
+def _not_a_network(setting: str, text: str) -> str:
+    return (
+        f"federation_{setting} '{text}' is not an IPv4 network in CIDR notation: write it like 10.0.0.0/16, "
+        "with no bits set behind the prefix."
+    )
