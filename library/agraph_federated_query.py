@@ -250,17 +250,9 @@ def converse(wanted: Wanted, pipe: Connection) -> None:
 
 def specification(wanted: Wanted) -> str:
     """Return the spec of the federation of the members' repositories."""
-    return federation(
-        repository_url(
-            member["address"],
-            wanted["member_port"],
-            wanted["repository"],
-            wanted["user"],
-            wanted["password"],
-            wanted["catalog"],
-        )
-        for member in sorted(wanted["members"], key=lambda member: int(member["index"]))
-    )
+    rest = (wanted["member_port"], wanted["repository"], wanted["user"], wanted["password"], wanted["catalog"])
+    members = sorted(wanted["members"], key=lambda member: int(member["index"]))
+    return str(federation(repository_url(member["address"], *rest) for member in members))
 
 
 def explain(wanted: Wanted, status: int | None, code: str | None, words: str) -> str:

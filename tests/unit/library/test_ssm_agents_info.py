@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from library import ssm_agents_info
+
+
+class Client:
+    """SSM, as far as the module asks it; answers two agents a page."""
+
+    def __init__(self, online_after: dict[str, int]) -> None:
+        self.online_after = online_after
+        self.calls: list[dict[str, Any]] = []
+        self.rounds = 0
+
+    def describe_instance_information(self, **asked: Any) -> dict[str, Any]:
+        self.calls.append(asked)
+        wanted = [each for each in asked["Filters"][0]["Values"] if each in self.online_after]
+        start = int(asked.get("NextToken", 0))
+        if start == 0:
+            self.rounds += 1
+        listed = [
+            {"InstanceId": each, "PingStatus": "Online" if self.online_after[each] <= self.rounds else "ConnectionLost"}
+            for each in wanted[start : start + 2]
+        ]
+        more = {"NextToken": str(start + 2)} if start + 2 < len(wanted) else {}
+        return {"InstanceInformationList": listed, **more}
+
+
+def test_all_pages_are_read() -> None:
+    ids = [f"i-{number}" for number in range(5)]
+    client = Client(dict.fromkeys(ids, 1))
+    agents, late, _ = ssm_agents_info.wait(client, ids, 5, 0.01)
+    assert (sorted(agents), late, len(client.calls)) == (ids, [], 3)
+
+
+def test_a_hundred_ids_a_filter() -> None:
+    ids = [f"i-{number}" for number in range(250)]
+    client = Client({})
+    list(ssm_agents_info.described(client, ids))
+    assert [len(call["Filters"][0]["Values"]) for call in client.calls] == [100, 100, 50]
+
+
+def test_it_waits_for_the_last() -> None:
+    client = Client({"i-0": 1, "i-1": 3})
+    _, late, _ = ssm_agents_info.wait(client, ["i-0", "i-1"], 5, 0.01)
+    assert (late, client.rounds) == ([], 3)
+
+
+def test_late_ones_are_named_with_seconds_and_remedy() -> None:
+    started = time.monotonic()
+    client = Client({"i-0": 1, "i-1": 1000})
+    agents, late, _ = ssm_agents_info.wait(client, ["i-0", "i-1", "i-2"], 0.1, 0.02)
+    assert time.monotonic() - started < 1
+    assert late == ["i-1", "i-2"]
+    assert ssm_agents_info.sentence(agents, late, {"i-1": "member 0"}, 300, "Look.") == (
+        "2 SSM agents are not online after 300 s (member 0 (i-1): ConnectionLost, i-2: never registered). Look."
+    )
