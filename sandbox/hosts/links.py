@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -12,6 +13,9 @@ from pyroute2.netlink.exceptions import NetlinkError
 from sandbox.hosts.addresses import METADATA_ADDRESS, UPLINK, UPLINK_FAR, UPLINK_NEAR, Internet
 from sandbox.hosts.errors import HostsError
 from sandbox.hosts.kernel import inside, network_namespace, new_network_namespace, system_control
+
+NEAR_HARDWARE, FAR_HARDWARE = "02:00:00:00:00:01", "02:00:00:00:00:02"
+"""Hardware addresses at the two ends of a cable; each cable has but these two."""
 
 
 def _open(namespace: int) -> IPRoute:
@@ -64,7 +68,11 @@ class Router:
             _prepare(("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.all.rp_filter", "1"))
         self.netlink = _open(self.namespace)
         _narrow_loopback(self.netlink)
-        near, far = _connect(internet.netlink, name, self.netlink, self.namespace, UPLINK)
+        near, far = _connect(
+            End(internet.netlink, name, UPLINK_NEAR, NEAR_HARDWARE),
+            End(self.netlink, UPLINK, UPLINK_FAR, FAR_HARDWARE),
+            self.namespace,
+        )
         self._near = near
         internet.netlink.addr("add", index=near, address=UPLINK_NEAR, prefixlen=32)
         self.netlink.addr("add", index=far, address=UPLINK_FAR, prefixlen=32)
@@ -123,7 +131,10 @@ class NodeLink:
             _narrow_loopback(inner)
             inner.addr("add", index=1, address=METADATA_ADDRESS, prefixlen=32)
             router.answer_as(gateway)
-            self._index, far = _connect(router.netlink, link, inner, namespace, "eth0")
+            hardware = "06:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
+            self._index, far = _connect(
+                End(router.netlink, link, gateway, NEAR_HARDWARE), End(inner, "eth0", address, hardware), namespace
+            )
             inner.addr("add", index=far, address=address, prefixlen=32)
             inner.route("add", dst="0.0.0.0/0", gateway=gateway, oif=far, flags=["onlink"])
         finally:
@@ -139,10 +150,29 @@ class NodeLink:
                 raise
 
 
-def _connect(near: IPRoute, near_name: str, far: IPRoute, far_namespace: int, far_name: str) -> tuple[int, int]:
+@dataclass(frozen=True)
+class End:
+    """One end of a cable: a namespace, the name of the interface there, and who it is."""
+
+    netlink: IPRoute
+    name: str
+    address: str
+    hardware_address: str
+
+
+def _connect(near: End, far: End, far_namespace: int) -> tuple[int, int]:
     """Lay a virtual cable between two namespaces; return the index of the interface at each end."""
-    near.link("add", ifname=near_name, kind="veth", peer={"ifname": far_name, "net_ns_fd": far_namespace})
-    near_index, far_index = near.link_lookup(ifname=near_name)[0], far.link_lookup(ifname=far_name)[0]
-    near.link("set", index=near_index, state="up")
-    far.link("set", index=far_index, state="up")
+    peer = {"ifname": far.name, "net_ns_fd": far_namespace, "address": far.hardware_address}
+    near.netlink.link("add", ifname=near.name, kind="veth", address=near.hardware_address, peer=peer)
+    near_index = near.netlink.link_lookup(ifname=near.name)[0]
+    far_index = far.netlink.link_lookup(ifname=far.name)[0]
+    near.netlink.link("set", index=near_index, state="up")
+    far.netlink.link("set", index=far_index, state="up")
+    # Each end knows the other: asking would need an address that the other side has a route to.
+    _know(near.netlink, near_index, far)
+    _know(far.netlink, far_index, near)
     return near_index, far_index
+
+
+def _know(netlink: IPRoute, index: int, other: End) -> None:
+    netlink.neigh("replace", dst=other.address, lladdr=other.hardware_address, ifindex=index, state="permanent")
