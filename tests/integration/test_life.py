@@ -1,0 +1,220 @@
+"""The life of a federation, in the order in which it is lived: each test takes the account as the one before left it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from harness import Run, Sandbox, account, pages
+
+AVERAGE = """\
+-------
+| avg |
+=======
+| {} |
+-------"""
+
+# Snapshots that one test leaves to a later one.
+snapshots: dict[str, Any] = {}
+
+
+def shows(answer: Run, average: str) -> bool:
+    """Whether the table with this average stands at column 0."""
+    return AVERAGE.format(average) in answer.stdout
+
+
+def instances(sandbox: Sandbox, federation: str, name: str) -> list[dict[str, Any]]:
+    """The instances of a federation with this name that have not been terminated."""
+    found = pages(
+        sandbox.client("ec2"),
+        "describe_instances",
+        "Reservations",
+        Filters=[
+            {"Name": "tag:Federation", "Values": [federation]},
+            {"Name": "tag:Name", "Values": [name]},
+            {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+        ],
+    )
+    return [instance for reservation in found for instance in reservation["Instances"]]
+
+
+def on_member(sandbox: Sandbox, index: int, command: str) -> str:
+    """Run a shell command on a member with Run Command, and return what it prints."""
+    ssm = sandbox.client("ssm")
+    (member,) = instances(sandbox, "agraph", f"agraph-member-{index}")
+    sent = ssm.send_command(
+        InstanceIds=[member["InstanceId"]], DocumentName="AWS-RunShellScript", Parameters={"commands": [command]}
+    )["Command"]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        answer = ssm.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
+        if answer and answer[0]["Status"] not in {"Pending", "InProgress"}:
+            assert answer[0]["Status"] == "Success", answer
+            return str(answer[0]["CommandPlugins"][0]["Output"])
+        time.sleep(0.1)
+    raise AssertionError(f"{command} on member {index} had not ended after 30 s")
+
+
+def statement(method: str, subject: str, number: int) -> str:
+    """The curl command that adds or removes `<subject> <ex://id> number` on the node where it runs."""
+    term = f'"{number}"^^<http://www.w3.org/2001/XMLSchema#integer>'
+    path = "statement" if method == "PUT" else "statements"
+    return (
+        f"curl -sSf -u test:xyzzy -X {method} -G http://localhost:10035/repositories/r/{path} "
+        f"--data-urlencode 'subj=<{subject}>' --data-urlencode 'pred=<ex://id>' --data-urlencode 'obj={term}'"
+    )
+
+
+def test_check_mode_makes_nothing_and_names_what_up_makes(sandbox: Sandbox) -> None:
+    snapshots["empty"] = account(sandbox)
+    checked = sandbox.playbook("up", "--check")
+    assert checked.returncode == 0, str(checked)
+    assert account(sandbox) == snapshots["empty"]
+    made = sandbox.playbook("up")
+    assert made.returncode == 0, str(made)
+    assert made.last_line.startswith("up: ready federation=agraph manager=127."), str(made)
+    assert made.last_line.endswith(" members=2"), str(made)
+    # What happens on the nodes needs nodes: check mode stops where the cloud ends.
+    cloud = [name for name in made.changes if name in checked.changes]
+    assert checked.changes == cloud, f"{checked}\n{made}"
+    assert len(checked.changes) >= 15, str(checked)
+    assert set(made.changes) - set(checked.changes) <= {"Make the repository r", "Give the member its number"}, str(
+        made
+    )
+
+
+def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
+    again = sandbox.playbook("up")
+    assert (again.returncode, again.changed) == (0, 0), str(again)
+
+
+def test_the_query_answers_with_the_table_and_the_result_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    answer = sandbox.playbook("query", federation_result_file=str(result))
+    assert answer.returncode == 0, str(answer)
+    assert shows(answer, "0.5"), str(answer)
+    written = json.loads(result.read_text())
+    assert written["names"] == ["avg"]
+    assert [[term["value"] for term in row] for row in written["rows"]] == [["0.5"]]
+    assert written["rows"][0][0]["datatype"] == "http://www.w3.org/2001/XMLSchema#decimal"
+    assert written["table"] == AVERAGE.format("0.5")
+
+
+def test_braces_and_question_marks_survive(sandbox: Sandbox, tmp_path: Path) -> None:
+    question = tmp_path / "question.rq"
+    question.write_text("SELECT ?s { { { {?s ?p ?o} } } {# a comment, and no template\n} } ORDER BY ?s")
+    answer = sandbox.playbook("query", federation_query_file=str(question))
+    assert answer.returncode == 0, str(answer)
+    assert "| <ex://instance0> |" in answer.stdout, str(answer)
+    assert "| <ex://instance1> |" in answer.stdout, str(answer)
+
+
+def test_a_query_that_does_not_parse_is_answered_in_the_servers_words(sandbox: Sandbox) -> None:
+    answer = sandbox.playbook("query", federation_query="SELECT ?o { ?s ?p")
+    assert answer.returncode != 0
+    assert answer.last_line.startswith("ERROR: "), str(answer)
+    assert "MALFORMED QUERY" in answer.last_line, str(answer)
+
+
+def test_a_wrong_password_is_said_and_not_repeated(sandbox: Sandbox) -> None:
+    answer = sandbox.playbook("query", federation_agraph_password="nobody-may-read-this")
+    assert answer.returncode != 0
+    assert answer.last_line.startswith("ERROR: "), str(answer)
+    assert "federation_agraph_password" in answer.last_line, str(answer)
+    assert "nobody-may-read-this" not in answer.stdout + answer.stderr, str(answer)
+
+
+def test_a_changed_triple_changes_the_answer_and_a_doubled_one_counts_twice(sandbox: Sandbox) -> None:
+    on_member(sandbox, 1, statement("DELETE", "ex://instance1", 1))
+    on_member(sandbox, 1, statement("PUT", "ex://instance1", 4))
+    assert shows(sandbox.playbook("query"), "2.0")
+    on_member(sandbox, 1, statement("PUT", "ex://instance1", 4))
+    doubled = sandbox.playbook("query", federation_query="SELECT (SUM(?o) AS ?sum) (COUNT(?o) AS ?count) { ?s ?p ?o }")
+    assert "| 8   | 3     |" in doubled.stdout, str(doubled)
+    on_member(sandbox, 1, statement("DELETE", "ex://instance1", 4))
+    repaired = sandbox.playbook("up")
+    assert (repaired.returncode, repaired.changes) == (0, ["Give the member its number"]), str(repaired)
+    assert shows(sandbox.playbook("query"), "0.5")
+
+
+def test_two_federations_with_the_same_addresses_do_not_meet(sandbox: Sandbox) -> None:
+    before = account(sandbox)
+    made = sandbox.playbook("up", federation_name="other", federation_member_count=1)
+    assert made.returncode == 0, str(made)
+    assert shows(sandbox.playbook("query", federation_name="other", federation_member_count=1), "0.0")
+    assert shows(sandbox.playbook("query"), "0.5")
+    removed = sandbox.playbook("down", federation_name="other")
+    assert removed.returncode == 0, str(removed)
+    assert account(sandbox) == before
+    assert shows(sandbox.playbook("query"), "0.5")
+
+
+def test_a_stopped_member_is_named(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    (member,) = instances(sandbox, "agraph", "agraph-member-1")
+    ec2.stop_instances(InstanceIds=[member["InstanceId"]])
+    ec2.get_waiter("instance_stopped").wait(
+        InstanceIds=[member["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    answer = sandbox.playbook("query")
+    assert answer.returncode != 0
+    assert answer.last_line.startswith("ERROR: "), str(answer)
+    assert "ember 1" in answer.last_line, str(answer)
+    assert "stopped" in answer.last_line, str(answer)
+
+
+def test_up_starts_a_stopped_member_again_with_its_triples(sandbox: Sandbox) -> None:
+    started = sandbox.playbook("up")
+    assert started.returncode == 0, str(started)
+    assert "Give the member its number" not in started.changes, str(started)
+    assert shows(sandbox.playbook("query"), "0.5")
+
+
+def test_up_reports_exactly_what_was_changed_behind_its_back_and_repairs_it(sandbox: Sandbox) -> None:
+    ec2, iam = sandbox.client("ec2"), sandbox.client("iam")
+    ours = [{"Name": "tag:Federation", "Values": ["agraph"]}]
+    good = account(sandbox)
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=ours)["SecurityGroups"]}
+    ec2.authorize_security_group_ingress(
+        GroupId=groups["agraph-member-group"]["GroupId"], IpProtocol="tcp", FromPort=23, ToPort=23, CidrIp="0.0.0.0/0"
+    )
+    (private,) = ec2.describe_route_tables(Filters=[{"Name": "tag:Name", "Values": ["agraph-private-routes"]}, *ours])[
+        "RouteTables"
+    ]
+    ec2.delete_route(RouteTableId=private["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
+    (vpc,) = ec2.describe_vpcs(Filters=ours)["Vpcs"]
+    ec2.create_tags(Resources=[vpc["VpcId"]], Tags=[{"Key": "Role", "Value": "something else"}])
+    (role,) = iam.list_roles(PathPrefix="/agraph/")["Roles"]
+    (policy,) = iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+    iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["PolicyArn"])
+    repaired = sandbox.playbook("up")
+    assert (repaired.returncode, repaired.changed) == (0, 4), str(repaired)
+    assert len(repaired.changes) == 4, str(repaired)
+    # Rules and attachments are described with ids and times of their own; all else is as it was.
+    now = account(sandbox)
+    for name in good.keys() - {"describe_security_group_rules"}:
+        assert now[name] == good[name], name
+    assert sandbox.playbook("up").changed == 0
+
+
+def test_down_leaves_the_account_as_it_was(sandbox: Sandbox) -> None:
+    removed = sandbox.playbook("down")
+    assert removed.returncode == 0, str(removed)
+    assert removed.last_line.startswith("down: removed "), str(removed)
+    assert removed.last_line.endswith(", left 0"), str(removed)
+    assert account(sandbox) == snapshots["empty"]
+
+
+def test_down_again_changes_nothing(sandbox: Sandbox) -> None:
+    again = sandbox.playbook("down")
+    assert (again.returncode, again.changed) == (0, 0), str(again)
+    assert again.last_line == "down: removed 0, left 0", str(again)
+
+
+def test_a_query_before_up_says_what_to_do(sandbox: Sandbox) -> None:
+    answer = sandbox.playbook("query")
+    assert answer.returncode != 0
+    assert answer.last_line.startswith("ERROR: "), str(answer)
+    assert "up.yml" in answer.last_line, str(answer)
