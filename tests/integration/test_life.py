@@ -1,4 +1,4 @@
-"""The life of a federation, in the order in which it is lived: each test takes the account as the one before left it."""
+"""The life of a federation, as it is lived: each test takes the account as the one before left it."""
 
 from __future__ import annotations
 
