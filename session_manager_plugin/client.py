@@ -10,7 +10,6 @@ import contextlib
 import ipaddress
 import os
 import signal
-import sys
 import threading
 import time
 import uuid
@@ -65,6 +64,7 @@ class Client:
         self._outbox = Outbox(frames.INPUT_STREAM)
         self._lock = threading.Lock()
         self._connection: ClientConnection | None = None
+        self._connections = contextlib.ExitStack()
         self._shell_started = threading.Event()
         self._leave_at: float | None = None
         self._size = (0, 0)
@@ -75,7 +75,7 @@ class Client:
             signal.signal(number, self._on_signal)
         threading.Thread(target=self._read_input, daemon=True).start()
         code = 0
-        with terminal.raw(self._input):
+        with self._connections, terminal.raw(self._input):
             try:
                 self._connect(self._request.stream_url, self._request.token)
                 while True:
@@ -88,8 +88,6 @@ class Client:
             except (OSError, WebSocketException) as error:
                 self._show(f"Cannot perform start session: {error}\r\n".encode())
                 code = 1
-            finally:
-                self._hang_up()
         return code
 
     def _connect(self, url: str, token: str) -> None:
@@ -98,8 +96,10 @@ class Client:
             import ssl
 
             context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
-        connection = connect(
-            url, compression=None, max_size=None, close_timeout=1, proxy=_proxy(url), ssl=context, open_timeout=30
+        connection = self._connections.enter_context(
+            connect(
+                url, compression=None, max_size=None, close_timeout=1, proxy=_proxy(url), ssl=context, open_timeout=30
+            )
         )
         opening = {
             "MessageSchemaVersion": "1.0",
@@ -261,10 +261,3 @@ class Client:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         raise DismissedError
-
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            # Standard streams are the caller's; only the WebSocket is ours to close.
-            with contextlib.suppress(OSError, WebSocketException):
-                self._connection.close()
-        sys.stdout.flush()
