@@ -24,7 +24,7 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 15.0
 
 
-class Failure(Exception):
+class CommandError(Exception):
     """What went wrong: one sentence with the remedy."""
 
 
@@ -33,12 +33,12 @@ def start(directory: Path, latency: str | None, port: int | None, idle_minutes: 
     with state.starting(directory):
         if known := state.read(directory):
             if latency not in (None, known.latency):
-                raise Failure(
+                raise CommandError(
                     f"The sandbox is already running with the latency table '{known.latency}': "
                     "stop it first with python -m sandbox stop."
                 )
             if port is not None and f":{port}" != known.endpoint[known.endpoint.rindex(":") :]:
-                raise Failure(
+                raise CommandError(
                     f"The sandbox is already running at {known.endpoint}: stop it first with python -m sandbox stop."
                 )
             os.utime(directory / "state.json")
@@ -47,7 +47,7 @@ def start(directory: Path, latency: str | None, port: int | None, idle_minutes: 
         _launch(directory, latency or "fast", port or PORT, idle_minutes)
         known = state.read(directory)
         if known is None:
-            raise Failure(f"The sandbox ended as soon as it had started: {directory / 'log'} says why.")
+            raise CommandError(f"The sandbox ended as soon as it had started: {directory / 'log'} says why.")
         return known, True
 
 
@@ -88,12 +88,12 @@ def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> No
         process.kill()
         process.wait()
         why = f"was not ready within {START_TIMEOUT:.0f} s" if late else "ended while it was starting"
-        raise Failure(f"The sandbox {why}: {directory / 'log'} says why.")
+        raise CommandError(f"The sandbox {why}: {directory / 'log'} says why.")
     answer = json.loads(said)
     if "error" in answer:
         process.wait()
         state.remove(directory)
-        raise Failure(answer["error"])
+        raise CommandError(answer["error"])
 
 
 def stop(directory: Path) -> bool:
@@ -138,7 +138,7 @@ def client_environment(known: state.State, present: Mapping[str, str]) -> dict[s
 def _running(directory: Path) -> state.State:
     known = state.read(directory)
     if known is None:
-        raise Failure("The sandbox is not running: start it with python -m sandbox start.")
+        raise CommandError("The sandbox is not running: start it with python -m sandbox start.")
     return known
 
 
@@ -177,7 +177,7 @@ def _env(options: argparse.Namespace, directory: Path) -> int:
 def _run(options: argparse.Namespace, directory: Path) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
-        raise Failure("There is no command to run: python -m sandbox run -- COMMAND.")
+        raise CommandError("There is no command to run: python -m sandbox run -- COMMAND.")
     for name, value in client_environment(_running(directory), os.environ).items():
         if value is None:
             os.environ.pop(name, None)
@@ -186,7 +186,7 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
     try:
         os.execvp(command[0], command)
     except OSError as reason:
-        raise Failure(f"{command[0]} cannot be run: {reason.strerror}.") from reason
+        raise CommandError(f"{command[0]} cannot be run: {reason.strerror}.") from reason
 
 
 def _allegrograph(options: argparse.Namespace, directory: Path) -> int:
@@ -234,6 +234,6 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.do(options, state.home()))
-    except Failure as reason:
+    except CommandError as reason:
         print(f"ERROR: {reason}", file=sys.stderr)
         return 1

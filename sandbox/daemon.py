@@ -14,17 +14,17 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from sandbox import state
-from sandbox.latency import TABLES
+from sandbox.latency import TABLES, Latency
+from sandbox.world import World
 
 REGION = "us-west-2"
 INTERNETS = range(66, 127)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-class CannotStart(Exception):
+class CannotStartError(Exception):
     """Why the sandbox does not start: one sentence with the remedy."""
 
 
@@ -44,7 +44,7 @@ def listen(port: int) -> tuple[int, socket.socket, socket.socket]:
                 listener.close()
         else:
             return internet, taken[0], taken[1]
-    raise CannotStart(
+    raise CannotStartError(
         f"Ports {port} and {port + 1} are taken on every address of the sandbox: choose others with --port."
     )
 
@@ -95,24 +95,37 @@ class Daemon:
         )
         self.cloud = cloud
         self._closing.callback(cloud.close)
-        sockets = [endpoint_socket]
-        with contextlib.suppress(NotImplementedError):
-            sockets.append(world.listen(self.port))
+        inner = self._inner_socket(world, self.port)
+        sockets = [endpoint_socket] if inner is None else [endpoint_socket, inner]
+        self._start_gateway(world, table, gateway_socket)
         server = Server(cloud.application, sockets)
         self._closing.callback(server.close)
         server.start()
         state.write(self.directory, known)
         return known
 
-    def _world(self, internet: int, known: state.State, table: Any) -> Any:
-        """Make the hosts' world."""
-        try:
-            from sandbox.hosts import NamespaceWorld
-        except ImportError:
-            from sandbox.cloud.recording import RecordingWorld
+    def _start_gateway(self, world: World, table: Latency, gateway_socket: socket.socket) -> None:
+        """Start the session gateway, for agents and clients, and let SSM's API answer from it."""
+        from sandbox.session_manager.gateway import Gateway
+        from sandbox.session_manager.responses import install
 
-            return RecordingWorld()
-        from sandbox.hosts import Unavailable
+        gateway = Gateway(gateway_socket, self._inner_socket(world, self.port + 1), table, self.cloud.authorise)
+        install(gateway)
+        self.cloud.context.terminated.append(gateway.forget)
+        gateway.start()
+        self._closing.callback(gateway.close)
+
+    @staticmethod
+    def _inner_socket(world: World, port: int) -> socket.socket | None:
+        """Return a listening socket inside the sandbox's internet, where the world has one."""
+        try:
+            return world.listen(port)
+        except NotImplementedError:
+            return None
+
+    def _world(self, internet: int, known: state.State, table: Latency) -> World:
+        """Make the hosts' world."""
+        from sandbox.hosts import NamespaceWorld, Unavailable
 
         try:
             return NamespaceWorld(
@@ -124,7 +137,7 @@ class Daemon:
                 latency=table,
             )
         except Unavailable as reason:
-            raise CannotStart(str(reason)) from reason
+            raise CannotStartError(str(reason)) from reason
 
     def wait(self) -> None:
         """Return when somebody asked for the end, or when nobody asked for anything for too long."""
@@ -155,7 +168,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         known = daemon.start()
-    except CannotStart as reason:
+    except CannotStartError as reason:
         daemon.close()
         json.dump({"error": str(reason)}, report)
         return 1

@@ -1,4 +1,4 @@
-"""Where a running sandbox is found: its directory, its state file, and the locks that keep two from starting at once."""
+"""Where a running sandbox is found: its directory, its state file, and the locks that keep two from starting."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read(directory: Path) -> State | None:
 def write(directory: Path, state: State) -> None:
     """Publish a state, whole or not at all, readable by its owner only: it holds the secret key."""
     draft = directory / "state.json.new"
-    with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:  # noqa: PTH123
+    with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         json.dump(dataclasses.asdict(state), file, indent=1)
     draft.replace(directory / "state.json")
 

@@ -13,6 +13,15 @@ SERVICE_NAMES = {"tagging": "resourcegroupstaggingapi"}
 ERROR_CODE = re.compile(rb"<Code>\s*([^<\s]+)\s*</Code>")
 
 
+class RefusedError(Exception):
+    """A request that is not answered: why, in words common to all of AWS's protocols."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
 @dataclass(frozen=True)
 class Call:
     """A request's service, operation and key, as far as they can be told."""
@@ -21,13 +30,20 @@ class Call:
     operation: str
     region: str
     access_key_id: str
+    is_query: bool = False
+    """Whether the operation came as the Action of a form or a query."""
+
+
+VERSIONS = {"2016-11-15": "ec2", "2010-05-08": "iam", "2011-06-15": "sts"}
+"""An unsigned request tells its service by its API version."""
+TARGETS = {"AmazonSSM": "ssm", "ResourceGroupsTaggingAPI_20170126": "tagging"}
 
 
 def identify(environ: dict[str, Any]) -> Call:
     """Tell what a request asks for, and by whom."""
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     authorization = environ.get("HTTP_AUTHORIZATION", "")
-    service, region, key = "s3", "us-east-1", ""
+    service, region, key = "", "us-east-1", ""
     found = re.search(r"Credential=([^,\s]+)", authorization)
     scope = found.group(1) if found else query.get("X-Amz-Credential", [""])[0]
     if scope.count("/") >= 4:
@@ -36,12 +52,13 @@ def identify(environ: dict[str, Any]) -> Call:
         key = authorization[4:].split(":")[0]
     else:
         key = query.get("AWSAccessKeyId", [""])[0]
-    target = environ.get("HTTP_X_AMZ_TARGET", "")
-    if target:
-        operation = target.rpartition(".")[2]
-    else:
-        operation = query.get("Action", [""])[0] or _form_action(environ) or _rest_operation(environ, service)
-    return Call(SERVICE_NAMES.get(service, service), operation, region, key)
+    prefix, _, target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")
+    form = _form(environ) if not target and "Action" not in query else query
+    action = form.get("Action", [""])[0]
+    if not service:
+        service = TARGETS.get(prefix) or VERSIONS.get(form.get("Version", [""])[0]) or "s3"
+    operation = target or action or _rest_operation(environ, service)
+    return Call(SERVICE_NAMES.get(service, service), operation, region, key, bool(action))
 
 
 def error_code(body: bytes) -> str | None:
@@ -55,13 +72,13 @@ def error_code(body: bytes) -> str | None:
     return kind.rpartition("#")[2]
 
 
-def _form_action(environ: dict[str, Any]) -> str:
-    """Return the Action of a form body, and put the body back for whoever reads next."""
+def _form(environ: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the fields of a form body, and put the body back for whoever reads next."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        return ""
+        return {}
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    return parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+    return parse_qs(body.decode("utf-8", "replace"))
 
 
 def _rest_operation(environ: dict[str, Any], service: str) -> str:

@@ -1,15 +1,24 @@
-"""The cloud: moto's dispatcher between our journal and our credentials."""
+"""The cloud: moto's dispatcher behind our journal and our credentials, over backends that act as AWS does."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sandbox.cloud import calls, environment
-from sandbox.cloud.journal import Journal
+from sandbox.cloud import calls, context, environment
+from sandbox.cloud.calls import RefusedError
+from sandbox.cloud.journal import Journal, is_changing
 from sandbox.latency import Latency
-from sandbox.world import World
+from sandbox.world import Network, World
+
+LOG = logging.getLogger(__name__)
+OWN_LOCKS = ("s3", "ssm")
+"""Services whose state is not EC2's and may be used by many threads at once."""
 
 
 class Cloud:
@@ -27,31 +36,134 @@ class Cloud:
         journal_path: Path | None,
     ) -> None:
         environment.prepare()
+        from moto.core.base_backend import BackendDict
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        self.world = world
-        self.latency = latency
-        self.region = region
+        from sandbox.cloud import backend, parameters
+        from sandbox.cloud.credentials import Credentials
+        from sandbox.cloud.regions import REGIONS
+
         self.endpoint = endpoint
         self.gateway = gateway
         self.journal = Journal(journal_path)
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self.context = context.Context(
+            world=world,
+            latency=latency,
+            region=region,
+            address=endpoint.split("//")[1].split(":")[0],
+            operator=access_key_id,
+        )
+        self.context.settle = self.settle
+        context.enter(self.context)
+        BackendDict.reset()
+        backend.install()
+        parameters.install()
+        self._credentials = Credentials(access_key_id, secret_access_key, REGIONS)
+
+        def create(service: Any) -> Any:
+            if service == "s3":
+                from sandbox.cloud import buckets  # a second of imports that only S3's users wait for
+
+                buckets.install()
+            application = create_backend_app(service)
+            application.config["PROPAGATE_EXCEPTIONS"] = True  # we put them into words ourselves
+            return application
+
+        self._moto = DomainDispatcherApplication(create)
+        self._arranging = threading.Lock()
+        self._arranged: dict[str, Network] = {}
 
     def application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         call = calls.identify(environ)
-        answer: dict[str, Any] = {}
+        try:
+            caller = self._credentials.check(environ, call)
+        except RefusedError as refused:
+            _drain(environ)
+            return self._refuse(call, refused, call.access_key_id, start_response)
+        return self._answer(call, caller, environ, start_response)
+
+    def _answer(
+        self, call: calls.Call, caller: str, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        answer: dict[str, int] = {}
 
         def note(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             answer["status"] = int(status.split()[0])
             return start_response(status, headers, *rest)
 
-        body = list(self._moto(environ, note))
+        try:
+            if call.service in OWN_LOCKS:
+                body = list(self._moto(environ, note))
+            else:
+                _buffer(environ)
+                with self.context.lock:
+                    body = list(self._moto(environ, note))
+                if is_changing(call.operation):
+                    self.settle()
+        except Exception as problem:
+            LOG.exception("%s of %s failed", call.operation, call.service)
+            reason = "unsupported" if isinstance(problem, NotImplementedError) else "broken"
+            return self._refuse(
+                call, RefusedError(reason, f"{type(problem).__name__}: {problem}"), caller, start_response
+            )
         status = answer.get("status", 500)
         error = calls.error_code(b"".join(body)) if status >= 400 else None
-        self.journal.write(call.service, call.operation, call.access_key_id, status, error)
+        self.journal.write(call.service, call.operation, caller, status, error)
         return body
+
+    def _refuse(
+        self, call: calls.Call, refused: RefusedError, caller: str, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer with an error in the call's protocol."""
+        from sandbox.cloud.protocols import refuse
+
+        answer = refuse(call, refused)
+        self.journal.write(call.service, call.operation, caller, answer.status, answer.code)
+        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
+        start_response(f"{answer.status} Refused", headers)
+        return [answer.body]
+
+    def settle(self) -> None:
+        """Make the world's network what it should be now."""
+        from moto.ec2.models import ec2_backends
+
+        from sandbox.cloud.network import networks
+
+        with self._arranging:
+            with self.context.lock:
+                wanted = networks(backend for _, _, backend in ec2_backends.iter_backends())
+            if wanted == self._arranged:
+                return
+            try:
+                self.context.world.arrange(wanted)
+            except Exception:
+                LOG.exception("the world could not arrange its network")
+            else:
+                self._arranged = wanted
+
+    def authorise(self, instance_id: str, access_key_id: str) -> str | None:
+        """Return why an instance's agent may not register, or None where it may."""
+        from sandbox.cloud.managed import refusal_of
+
+        with self.context.lock:
+            return refusal_of(instance_id, access_key_id)
 
     def close(self) -> None:
         """Stop what runs by itself."""
+        self.context.close()
         self.journal.close()
+
+
+def _buffer(environ: dict[str, Any]) -> None:
+    """Read a body before the lock is taken: a slow client must not stop everybody."""
+    if length := int(environ.get("CONTENT_LENGTH") or 0):
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+
+
+def _drain(environ: dict[str, Any]) -> None:
+    """Read what a refused client sends, so that it can read the answer."""
+    with contextlib.suppress(OSError, ValueError):
+        left = int(environ.get("CONTENT_LENGTH") or 0)
+        while left > 0 and (chunk := environ["wsgi.input"].read(min(left, 1 << 16))):
+            left -= len(chunk)

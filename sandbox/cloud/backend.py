@@ -1,0 +1,166 @@
+"""EC2's backend and its answers, put together and put in moto's place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import moto.ec2.models
+import moto.ec2.urls
+import moto.iam.models
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.responses import EC2Response
+from moto.ec2.utils import add_tag_specification
+
+from sandbox.cloud.addresses import Addresses
+from sandbox.cloud.errors import refusal
+from sandbox.cloud.gateways_and_routes import GatewaysAndRoutes
+from sandbox.cloud.identity import SandboxIAMBackend, profile_for_launch
+from sandbox.cloud.images import Images
+from sandbox.cloud.instances import Instances
+from sandbox.cloud.nat_gateways import NatGateways
+from sandbox.cloud.networks import Networks
+from sandbox.cloud.tags import Tags, correct_types
+
+
+class SandboxEC2Backend(Instances, NatGateways, GatewaysAndRoutes, Networks, Addresses, Images, Tags):
+    """EC2 in one region."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self.tokens: dict[str, tuple[str, Any]] = {}
+        super().__init__(region_name, account_id)
+
+    def associate_iam_instance_profile(
+        self,
+        instance_id: str,
+        iam_instance_profile_name: str | None = None,
+        iam_instance_profile_arn: str | None = None,
+    ) -> Any:
+        """Give an instance a profile that EC2 knows of."""
+        profile = profile_for_launch(self.account_id, iam_instance_profile_name, iam_instance_profile_arn)
+        association = super().associate_iam_instance_profile(instance_id, profile.name, None)
+        self.get_instance(instance_id).iam_instance_profile = {"Arn": profile.arn, "Id": profile.id}
+        return association
+
+    def replace_iam_instance_profile_association(
+        self,
+        association_id: str,
+        iam_instance_profile_name: str | None = None,
+        iam_instance_profile_arn: str | None = None,
+    ) -> Any:
+        """Give an instance another profile."""
+        profile = profile_for_launch(self.account_id, iam_instance_profile_name, iam_instance_profile_arn)
+        association = super().replace_iam_instance_profile_association(association_id, profile.name, None)
+        association.instance.iam_instance_profile = {"Arn": profile.arn, "Id": profile.id}
+        return association
+
+
+SandboxEC2Backend.__module__ = "moto.ec2.models"  # moto finds the service's URLs by it
+
+
+class SandboxEC2Response(EC2Response):  # type: ignore[misc]
+    """EC2's answers, where moto's leave something out."""
+
+    def _once(self, operation: str, make: Any) -> Any:
+        """Return what the same request with the same ClientToken made before, or make it."""
+        token = self._get_param("ClientToken")
+        if not token:
+            return make()
+        asked = json.dumps(dict(self.params), default=str, sort_keys=True)
+        tokens = self.ec2_backend.tokens
+        before, made = tokens.get(f"{operation} {token}", (asked, None))
+        if before != asked:
+            raise refusal(
+                "IdempotentParameterMismatch",
+                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+            )
+        if made is None:
+            made = make()
+            tokens[f"{operation} {token}"] = (asked, made)
+        return made
+
+    def run_instances(self) -> ActionResult:
+        """Launch instances, as many as MaxCount says, each with the profile."""
+        return self._once("RunInstances", self._run_instances)
+
+    def _run_instances(self) -> ActionResult:
+        least, most = int(self._get_param("MinCount", 1)), int(self._get_param("MaxCount", 1))
+        if not 1 <= least <= most:
+            raise refusal(
+                "InvalidParameterValue", f"Invalid value '{most}' for maxCount. It must be at least minCount, and 1."
+            )
+        name, arn = self._get_param("IamInstanceProfile.Name"), self._get_param("IamInstanceProfile.Arn")
+        if name or arn:
+            profile_for_launch(self.current_account, name, arn)
+        self.params["MinCount"] = most
+        result = super().run_instances()
+        if name or arn:
+            for instance in result.result.instances[1:]:
+                self.ec2_backend.associate_iam_instance_profile(instance.id, name, arn)
+        return result
+
+    def _state_changes(self, key: str, changes: list[tuple[Any, Any]]) -> ActionResult:
+        return ActionResult(
+            {
+                key: [
+                    {
+                        "InstanceId": instance.id,
+                        "CurrentState": {"Code": instance._state.code, "Name": instance._state.name},
+                        "PreviousState": {"Code": previous.code, "Name": previous.name},
+                    }
+                    for instance, previous in changes
+                ]
+            }
+        )
+
+    def start_instances(self) -> ActionResult:
+        """Start instances; each is told with its true state."""
+        self.error_on_dryrun()
+        return self._state_changes(
+            "StartingInstances", self.ec2_backend.start_instances(self._get_param("InstanceIds"))
+        )
+
+    def stop_instances(self) -> ActionResult:
+        """Stop instances."""
+        self.error_on_dryrun()
+        return self._state_changes("StoppingInstances", self.ec2_backend.stop_instances(self._get_param("InstanceIds")))
+
+    def terminate_instances(self) -> ActionResult:
+        """Terminate instances."""
+        self.error_on_dryrun()
+        changes = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
+        return self._state_changes("TerminatingInstances", changes)
+
+    def create_nat_gateway(self) -> ActionResult:
+        """Ask for a NAT gateway, once for a ClientToken."""
+        return self._once("CreateNatGateway", self._create_nat_gateway)
+
+    def _create_nat_gateway(self) -> ActionResult:
+        self.error_on_dryrun()
+        gateway = self.ec2_backend.create_nat_gateway(
+            subnet_id=self._get_param("SubnetId"),
+            allocation_id=self._get_param("AllocationId"),
+            tags=add_tag_specification(self._get_param("TagSpecifications", [])),
+            connectivity_type=self._get_param("ConnectivityType"),
+            private_address=self._get_param("PrivateIpAddress"),
+        )
+        return ActionResult({"NatGateway": gateway, "ClientToken": self._get_param("ClientToken")})
+
+    def delete_nat_gateway(self) -> ActionResult:
+        """Delete a NAT gateway."""
+        self.error_on_dryrun()
+        return super().delete_nat_gateway()
+
+    def delete_vpc(self) -> ActionResult:
+        """Delete a VPC."""
+        self.error_on_dryrun()
+        self.ec2_backend.delete_vpc(self._get_param("VpcId"))
+        return EmptyResult()
+
+
+def install() -> None:
+    """Put all of it in moto's place; before the first request."""
+    correct_types()
+    moto.ec2.models.ec2_backends.backend = SandboxEC2Backend
+    moto.ec2.urls.url_paths = {"{0}/": SandboxEC2Response.dispatch}
+    moto.iam.models.iam_backends.backend = SandboxIAMBackend

@@ -1,0 +1,42 @@
+"""S3, where moto lets through a name that AWS refuses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+import moto.s3.models
+from moto.s3.exceptions import InvalidBucketName
+from moto.s3.models import S3Backend
+
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def is_valid(name: str) -> bool:
+    """Tell whether AWS would make a bucket of this name."""
+    if not NAME.fullmatch(name) or ".." in name or name.startswith("xn--") or name.endswith("-s3alias"):
+        return False
+    try:
+        ipaddress.IPv4Address(name)
+    except ValueError:
+        return True
+    return False
+
+
+class SandboxS3Backend(S3Backend):  # type: ignore[misc]
+    """Buckets."""
+
+    def create_bucket(self, bucket_name: str, *more: Any, **others: Any) -> Any:
+        """Make a bucket of a name that may be."""
+        if not is_valid(bucket_name):
+            raise InvalidBucketName
+        return super().create_bucket(bucket_name, *more, **others)
+
+
+SandboxS3Backend.__module__ = "moto.s3.models"  # moto finds the service's URLs by it
+
+
+def install() -> None:
+    """Put it in moto's place; before the first request."""
+    moto.s3.models.s3_backends.backend = SandboxS3Backend

@@ -1,0 +1,351 @@
+"""Instances as AWS has them: states that take time, an address and interfaces that go with them, machines that run."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+from moto.ec2.models.instances import Instance, StateReason
+
+from sandbox.cloud import context
+from sandbox.cloud.errors import refusal
+from sandbox.cloud.images import image_name
+from sandbox.cloud.metadata import metadata_of
+from sandbox.world import Machine
+
+STATES = {0: "pending", 16: "running", 32: "shutting-down", 48: "terminated", 64: "stopping", 80: "stopped"}
+PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = STATES
+GONE = (SHUTTING_DOWN, TERMINATED)
+
+
+class SandboxInstance(Instance):  # type: ignore[misc]
+    """An instance whose groups and addresses are those of its interfaces."""
+
+    @property
+    def security_groups(self) -> list[Any]:
+        """Return the groups of the primary interface."""
+        return self.nics[0].group_set if 0 in self.nics else []
+
+    @security_groups.setter
+    def security_groups(self, groups: list[Any]) -> None:
+        if 0 in self.nics:
+            self.nics[0]._group_set = list(groups)
+
+    @property
+    def private_ip(self) -> str | None:
+        """Return the primary interface's address; a terminated instance has none."""
+        return self.nics[0].private_ip_address if 0 in self.nics else None
+
+    @property
+    def private_ip_address(self) -> str | None:
+        """Return the primary interface's address."""
+        return self.private_ip
+
+    @property
+    def private_dns_name(self) -> str:
+        """Return the primary interface's name."""
+        return self.nics[0].private_dns_name if 0 in self.nics else ""
+
+    @property
+    def public_ip(self) -> str | None:
+        """Return the public address that is mapped to the primary interface."""
+        return self.nics[0].public_ip if 0 in self.nics else None
+
+    @property
+    def public_ip_address(self) -> str | None:
+        """Return the public address that is mapped to the primary interface."""
+        return self.public_ip
+
+    @property
+    def public_dns_name(self) -> str:
+        """Return the public name; as on AWS, only where the VPC gives host names."""
+        vpc = self.ec2_backend.vpcs.get(self.vpc_id)
+        if not self.public_ip or vpc is None or str(vpc.enable_dns_hostnames).lower() != "true":
+            return ""
+        dashed = self.public_ip.replace(".", "-")
+        region = self.ec2_backend.region_name
+        middle = "compute-1" if region == "us-east-1" else f"{region}.compute"
+        return f"ec2-{dashed}.{middle}.amazonaws.com"
+
+    def _checks(self) -> dict[str, Any]:
+        if self.state_code != RUNNING:
+            return {"Status": "not-applicable"}
+        late = time.monotonic() < self.running_since + context.current().latency.instance_status_checks
+        name = "initializing" if late else "passed"
+        return {
+            "Details": [{"Name": "reachability", "Status": name}],
+            "Status": "initializing" if late else "ok",
+        }
+
+    @property
+    def instance_status(self) -> dict[str, Any]:
+        """Return the instance's own check."""
+        return self._checks()
+
+    @property
+    def system_status(self) -> dict[str, Any]:
+        """Return the check of what it runs on."""
+        return self._checks()
+
+    def become(self, code: int) -> Any:
+        """Change the state; returns the previous one. What was to happen in that state does not any more."""
+        previous = copy.copy(self._state)
+        self._state.code, self._state.name = code, STATES[code]
+        self.turn = getattr(self, "turn", 0) + 1
+        return previous
+
+    def machine(self) -> Machine:
+        """Return what the hosts need to know."""
+        address = self.nics[0].private_ip_address
+        return Machine(
+            instance_id=self.id,
+            vpc_id=self.vpc_id,
+            private_address=address,
+            image=image_name(self.image_id),
+            host_name="ip-" + address.replace(".", "-"),
+            user_data=base64.b64decode(str(self.user_data)) if self.user_data else b"",
+            http_tokens=self.metadata_options.http_tokens or "optional",
+        )
+
+
+class Instances(EC2Backend):  # type: ignore[misc]
+    """Instances."""
+
+    def run_instances(
+        self, image_id: str, count: int, user_data: Any, security_group_names: list[str], **options: Any
+    ) -> Any:
+        """Launch instances; they are running a while later."""
+        image = self._check_launch(image_id, options)
+        subnet = self._launch_subnet(options)
+        if subnet is not None and subnet.free_count() < count:
+            raise refusal(
+                "InsufficientFreeAddressesInSubnet",
+                f"There are not enough free addresses in subnet '{subnet.id}' "
+                "to satisfy the requested number of instances.",
+            )
+        options["block_device_mappings"] = self._disks(image, options.get("block_device_mappings") or [])
+        known = set(self.reservations)
+        try:
+            reservation = super().run_instances(image_id, count, user_data, security_group_names, **options)
+        except Exception:
+            for each in set(self.reservations) - known:
+                self.reservations.pop(each)
+            raise
+        for instance in reservation.instances:
+            instance.__class__ = SandboxInstance
+            for index, eni in instance.nics.items():
+                eni.delete_on_termination = True if index == 0 else eni.delete_on_termination
+            self._start(instance)
+        return reservation
+
+    def _check_launch(self, image_id: str, options: dict[str, Any]) -> Any:
+        template = options.get("launch_template")
+        if not image_id and not template:
+            raise refusal("MissingParameter", "The request must contain the parameter ImageId")
+        image = self.describe_images(ami_ids=[image_id])[0] if image_id else None
+        instance_type = options.get("instance_type")
+        offered = {each["InstanceType"] for each in INSTANCE_TYPE_OFFERINGS["region"].get(self.region_name, [])}
+        if not template and instance_type not in offered:
+            raise refusal("InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType.")
+        if (key := options.get("key_name")) and key not in self.key_pairs:
+            raise refusal("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
+        for group_id in options.get("security_group_ids") or []:
+            if isinstance(group_id, str) and self.get_security_group_from_id(group_id) is None:
+                raise refusal("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
+        for eni in options.get("nics") or []:
+            if (eni_id := eni.get("NetworkInterfaceId")) and self.get_network_interface(eni_id).status == "in-use":
+                raise refusal("InvalidNetworkInterface.InUse", f"Interface: [{eni_id}] in use.")
+        return image
+
+    def _launch_subnet(self, options: dict[str, Any]) -> Any:
+        """Return the subnet that the instances will stand in; of the default VPC, where none is named."""
+        named = [eni for eni in options.get("nics") or [] if "SubnetId" in eni or "NetworkInterfaceId" in eni]
+        if named:
+            subnet_id = named[0].get("SubnetId")
+            return self.get_subnet(subnet_id) if subnet_id else None
+        if not options.get("subnet_id"):
+            zone = options.get("placement")
+            subnets = self.get_default_subnets()
+            if self.get_default_vpc() is None:
+                raise refusal("VPCIdNotSpecified", "No default VPC for this user")
+            if not subnets or (zone and zone not in subnets):
+                raise refusal("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
+            chosen = subnets[zone] if zone else subnets[min(subnets)]
+            if options.get("nics"):
+                options["nics"][0]["SubnetId"] = chosen.id
+            else:
+                options["subnet_id"] = chosen.id
+            return chosen
+        return self.get_subnet(options["subnet_id"])
+
+    @staticmethod
+    def _disks(image: Any, mappings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the disks to make: the image's root disk, changed as asked for, and those added."""
+        root = image.root_device_name if image else "/dev/xvda"
+        if not any(each["DeviceName"] == root for each in mappings):
+            mappings = [{"DeviceName": root, "Ebs": {"DeleteOnTermination": True}}, *mappings]
+        for each in mappings:
+            disk = each["Ebs"]
+            disk["VolumeSize"] = disk.get("VolumeSize") or 8
+            disk["VolumeType"] = disk.get("VolumeType") or "gp3"
+        return mappings
+
+    def _later(self, instance: Any, seconds: float, action: Callable[[], None]) -> None:
+        """Do something after a while, unless the instance has changed its state meanwhile."""
+        turn = instance.turn
+        context.current().after(seconds, lambda: action() if instance.turn == turn else None)
+
+    def _start(self, instance: Any) -> Any:
+        previous = instance.become(PENDING)
+        self._later(instance, context.current().latency.instance_pending, lambda: self._running(instance))
+        return previous
+
+    def _running(self, instance: Any) -> None:
+        instance.become(RUNNING)
+        instance.running_since = time.monotonic()
+        here = context.current()
+        # The network first: settled when this change is, and a machine is ordered only then.
+        here.schedule.after(0, lambda: here.machines.boot(instance.machine(), metadata_of(instance)))
+
+    def _all(self, instance_ids: list[str]) -> list[Any]:
+        """Return instances, all of them or none."""
+        for each in instance_ids:
+            if not each.startswith("i-"):
+                raise refusal("InvalidInstanceID.Malformed", f'Invalid id: "{each}" (expecting "i-...")')
+        return self.get_multi_instances_by_id(instance_ids)  # type: ignore[no-any-return]
+
+    def start_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+        """Start stopped instances."""
+        instances = self._all(instance_ids)
+        for each in instances:
+            if each.state_code not in (PENDING, RUNNING, STOPPED):
+                raise refusal(
+                    "IncorrectInstanceState",
+                    f"The instance '{each.id}' is not in a state from which it can be started.",
+                )
+        return [(each, self._start_stopped(each)) for each in instances]
+
+    def _start_stopped(self, instance: Any) -> Any:
+        if instance.state_code != STOPPED:
+            return copy.copy(instance._state)
+        previous = self._start(instance)
+        instance._reason, instance.state_reason = "", StateReason()
+        instance.launch_time = utcnow()
+        for eni in instance.nics.values():
+            if not eni.public_ip:
+                eni.check_auto_public_ip()
+        return previous
+
+    def stop_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+        """Stop running instances."""
+        instances = self._all(instance_ids)
+        for each in instances:
+            if each.state_code in GONE:
+                raise refusal(
+                    "IncorrectInstanceState",
+                    f"The instance '{each.id}' is not in a state from which it can be stopped.",
+                )
+            if each.disable_api_stop is True:
+                raise refusal(
+                    "OperationNotPermitted",
+                    f"The instance '{each.id}' may not be stopped. Modify its 'disableApiStop' instance attribute "
+                    "and try again.",
+                )
+        return [(each, self._stop(each)) for each in instances]
+
+    def _stop(self, instance: Any) -> Any:
+        if instance.state_code in (STOPPING, STOPPED):
+            return copy.copy(instance._state)
+        previous = instance.become(STOPPING)
+        self._end_machine(instance)
+        self._later(instance, context.current().latency.instance_stopping, lambda: self._stopped(instance))
+        return previous
+
+    def _stopped(self, instance: Any) -> None:
+        instance.become(STOPPED)
+        elastic = {address.public_ip for address in self.addresses}
+        for eni in instance.nics.values():
+            if eni.public_ip not in elastic:
+                eni.public_ip = None
+
+    def _end_machine(self, instance: Any) -> None:
+        instance._reason = f"User initiated ({utcnow().strftime('%Y-%m-%d %H:%M:%S GMT')})"
+        instance.state_reason = StateReason(
+            "Client.UserInitiatedShutdown: User initiated shutdown", "Client.UserInitiatedShutdown"
+        )
+        context.current().machines.halt(instance.id)
+
+    def reboot_instances(self, instance_ids: list[str]) -> list[Any]:
+        """Boot running instances again."""
+        instances = self._all(instance_ids)
+        for each in instances:
+            if each.state_code != RUNNING:
+                raise refusal(
+                    "IncorrectState", f"The instance '{each.id}' is not in a state from which it can be rebooted."
+                )
+        for each in instances:
+            context.current().machines.halt(each.id)
+            context.current().machines.boot(each.machine(), metadata_of(each))
+        return instances
+
+    def terminate_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+        """Terminate instances: all of them, or none where one is unknown or protected."""
+        if not instance_ids:
+            raise refusal("InvalidParameterCombination", "No instances specified")
+        instances = self._all(instance_ids)
+        for each in instances:
+            if each.disable_api_termination is True:
+                raise refusal(
+                    "OperationNotPermitted",
+                    f"The instance '{each.id}' may not be terminated. Modify its 'disableApiTermination' instance "
+                    "attribute and try again.",
+                )
+        return [(each, self._terminate(each)) for each in instances]
+
+    def _terminate(self, instance: Any) -> Any:
+        if instance.state_code in GONE:
+            return copy.copy(instance._state)
+        previous = instance.become(SHUTTING_DOWN)
+        self._end_machine(instance)
+        self._later(instance, context.current().latency.instance_shutting_down, lambda: self._terminated(instance))
+        return previous
+
+    def _terminated(self, instance: Any) -> None:
+        instance.become(TERMINATED)
+        here = context.current()
+        here.machines.discard(instance.id)
+        for tell in here.terminated:
+            tell(instance.id)
+        for eni in list(instance.nics.values()):
+            if eni.delete_on_termination:
+                self.remove_interface(eni)
+            else:
+                instance.detach_eni(eni)
+        instance.nics, instance._private_ips, instance._subnet_id = {}, set(), None
+        volumes = [each.volume_id for each in instance.block_device_mapping.values()]
+        instance.teardown_defaults()
+        for each in volumes:
+            if each not in self.volumes:
+                self.tags.pop(each, None)
+        self.iam_instance_profile_associations.pop(instance.id, None)
+        here.after(here.latency.instance_visible, lambda: self._forgotten_instance(instance))
+
+    def _forgotten_instance(self, instance: Any) -> None:
+        self.tags.pop(instance.id, None)
+        for identifier, reservation in list(self.reservations.items()):
+            if instance in reservation.instances:
+                reservation.instances.remove(instance)
+                if not reservation.instances:
+                    del self.reservations[identifier]
+
+    def attach_network_interface(self, eni_id: str, instance_id: str, device_index: int) -> Any:
+        """Attach a free interface."""
+        if self.get_network_interface(eni_id).status == "in-use":
+            raise refusal("InvalidNetworkInterface.InUse", f"Interface: [{eni_id}] in use.")
+        return super().attach_network_interface(eni_id, instance_id, device_index)
