@@ -1,0 +1,1 @@
+"""A stand-in for an AllegroGraph server, as far as a federation needs one."""

@@ -1,0 +1,92 @@
+"""The command line of the stand-in for AllegroGraph."""
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.allegrograph.service import Service
+from sandbox.allegrograph.sessions import Sessions
+from sandbox.allegrograph.web import Server
+
+
+def _ports(text: str) -> range:
+    first, _, last = text.partition("-")
+    try:
+        ports = range(int(first), int(last or first) + 1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of ports such as 16000-17000") from error
+    if not ports or ports[0] < 1 or ports[-1] > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of ports such as 16000-17000")
+    return ports
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    result = argparse.ArgumentParser(prog="allegrograph", description="A stand-in for an AllegroGraph server.")
+    result.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")  # noqa: S104
+    result.add_argument("--port", type=int, default=10035, help="port of the server (default: 10035)")
+    result.add_argument(
+        "--session-ports", type=_ports, default=range(16000, 17001), help="ports of sessions (default: 16000-17000)"
+    )
+    result.add_argument(
+        "--main-port-for-sessions", action="store_true", help="reach sessions on the server's own port instead"
+    )
+    result.add_argument("--data", type=Path, help="folder for repositories and users (default: none, all is forgotten)")
+    result.add_argument("--user", default="test", help="name of the superuser (default: test)")
+    result.add_argument("--password", default="xyzzy", help="password of the superuser (default: xyzzy)")
+    result.add_argument("--catalog", action="append", default=[], help="a catalog beside the root; may be repeated")
+    result.add_argument("--version-number", default="8.5.2", help="version that the server says it is")
+    return result
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
+    return listener
+
+
+def serve(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    options = parser().parse_args(arguments)
+    with contextlib.ExitStack() as stack:
+        try:
+            listener = _listener(options.host, options.port)
+        except OSError as error:
+            print(
+                f"ERROR: port {options.port} of {options.host} cannot be had ({error.strerror}); "
+                "choose another with --port.",
+                file=sys.stderr,
+            )
+            return 1
+        data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="allegrograph-")))
+        try:
+            service = Service(data, options.user, options.password, options.catalog, options.version_number)
+        except OSError as error:
+            print(f"ERROR: the folder {data} cannot be used ({error.strerror}).", file=sys.stderr)
+            return 1
+        server = Server(service, service.housekeeping)
+        ports = range(0) if options.main_port_for_sessions else options.session_ports
+        service.sessions = Sessions(options.host, ports, server)
+        service.port = listener.getsockname()[1]
+        server.add_listener(listener)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(number, lambda *_: server.stop())
+        print(f"allegrograph: ready on http://{options.host}:{service.port}", flush=True)
+        server.run()
+        server.remove_listener(listener)
+        service.close()
+    sys.stdout.flush()
+    # A query that cannot be interrupted must not keep the process alive.
+    if threading.current_thread() is threading.main_thread() and __name__ != "__main__" and threading.active_count() > 1:
+        os._exit(0)
+    return 0

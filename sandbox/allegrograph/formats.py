@@ -1,0 +1,279 @@
+"""Reading and writing triples in the formats that AllegroGraph's clients use."""
+
+import json
+import re
+import secrets
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Protocol
+from xml.sax.saxutils import escape
+
+import pyoxigraph
+from pyoxigraph import DefaultGraph, RdfFormat
+
+from sandbox.allegrograph import terms
+from sandbox.allegrograph.mirror import quads_of
+from sandbox.allegrograph.refusal import Refusal, malformed_data
+from sandbox.allegrograph.views import Quad, Row
+
+_OXIGRAPH = {
+    "application/n-triples": RdfFormat.N_TRIPLES,
+    "text/plain": RdfFormat.N_TRIPLES,
+    "text/turtle": RdfFormat.TURTLE,
+    "application/x-turtle": RdfFormat.TURTLE,
+    "application/n-quads": RdfFormat.N_QUADS,
+    "text/x-nquads": RdfFormat.N_QUADS,
+    "application/x-extended-nquads": RdfFormat.N_QUADS,
+    "application/trig": RdfFormat.TRIG,
+    "application/x-trig": RdfFormat.TRIG,
+    "application/rdf+xml": RdfFormat.RDF_XML,
+    "application/xml": RdfFormat.RDF_XML,
+    "text/xml": RdfFormat.RDF_XML,
+    "application/ld+json": RdfFormat.JSON_LD,
+    "text/n3": RdfFormat.N3,
+}
+_TRIX = "application/trix"
+_EXTENSIONS = {
+    "nt": "application/n-triples",
+    "ntriples": "application/n-triples",
+    "nq": "application/n-quads",
+    "nquads": "application/n-quads",
+    "nqx": "application/x-extended-nquads",
+    "ttl": "text/turtle",
+    "turtle": "text/turtle",
+    "trig": "application/trig",
+    "trix": _TRIX,
+    "rdf": "application/rdf+xml",
+    "rdfs": "application/rdf+xml",
+    "owl": "application/rdf+xml",
+    "xml": "application/rdf+xml",
+    "jsonld": "application/ld+json",
+    "json": "application/ld+json",
+}
+_ATTRIBUTES = re.compile(rb"\s\{[^{}\n]*\}\s*\.[ \t]*(?=\r?\n|$)")
+_DEFAULT_BASE = "http://franz.com/"
+
+
+class Bytes(Protocol):
+    """Something to read bytes from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+
+
+def type_of_file(name: str) -> str:
+    """The content type that a file's name tells."""
+    parts = name.lower().removesuffix(".gz").rsplit(".", 1)
+    return _EXTENSIONS.get(parts[-1], "application/n-triples")
+
+
+def renamed(text: str) -> str:
+    """A blank node's label as clients can read it; other terms unchanged."""
+    return terms.blank("b" + text[2:]) if text.startswith("_:") and not text[2].isalpha() else text
+
+
+def parsed(source: Bytes, content_type: str, base: str | None, graphs: Sequence[str] | None) -> Iterator[Quad]:
+    """The quads of a document; a triple goes into each of the graphs, where some are given."""
+    targets = list(graphs or [""])
+    for subject, predicate, object_, graph in _read(source, content_type, base or _DEFAULT_BASE):
+        if graph:
+            yield subject, predicate, object_, graph
+        else:
+            for target in targets:
+                yield subject, predicate, object_, target
+
+
+def _read(source: Bytes, content_type: str, base: str) -> Iterator[Quad]:
+    if content_type == _TRIX:
+        yield from _trix(source)
+        return
+    format_ = _OXIGRAPH.get(content_type)
+    if format_ is None:
+        raise Refusal(400, f"{content_type or 'No content type'} is not a format of triples.", "UNSUPPORTED FILE FORMAT")
+    if content_type == "application/x-extended-nquads":
+        source = _WithoutAttributes(source)
+    run = "b" + secrets.token_hex(5).upper() + "x"
+    labels: dict[str, str] = {}
+
+    def text(term: object) -> str:
+        if isinstance(term, pyoxigraph.BlankNode):
+            label = term.value
+            return labels.setdefault(label, f"_:{run}{len(labels)}")
+        return terms.from_oxigraph(term)
+
+    try:
+        for quad in pyoxigraph.parse(_Readable(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
+            graph = "" if isinstance(quad.graph_name, DefaultGraph) else text(quad.graph_name)
+            yield text(quad.subject), text(quad.predicate), text(quad.object), graph
+    except (SyntaxError, ValueError) as error:
+        raise malformed_data(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    words = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
+    return f"The data does not parse: {words}"
+
+
+class _Readable:
+    """A source whose `read` may be given nothing or a number, as Oxigraph calls it."""
+
+    def __init__(self, source: Bytes) -> None:
+        self._source = source
+
+    def read(self, size: int = -1) -> bytes:
+        return self._source.read(size)
+
+
+class _WithoutAttributes:
+    """Extended N-Quads without the attributes, which are not stored here."""
+
+    def __init__(self, source: Bytes) -> None:
+        self._source = source
+        self._rest = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self._source.read(1 << 20)
+        data = self._rest + chunk
+        end = data.rfind(b"\n") + 1 if chunk else len(data)
+        self._rest = data[end:]
+        lines = _ATTRIBUTES.sub(b" .", data[:end]) if b"{" in data else data[:end]
+        if not lines and chunk:
+            return self.read(size)
+        if 0 <= size < len(lines):
+            self._rest = lines[size:] + self._rest
+            return lines[:size]
+        return lines
+
+
+def _trix(source: Bytes) -> Iterator[Quad]:
+    def local(element: ElementTree.Element) -> str:
+        return element.tag.rpartition("}")[2]
+
+    def term(element: ElementTree.Element) -> str:
+        value = element.text or ""
+        kind = local(element)
+        if kind == "uri":
+            return terms.iri(value.strip())
+        if kind == "id":
+            return terms.blank("b" + value.strip())
+        language = element.get("{http://www.w3.org/XML/1998/namespace}lang")
+        return terms.literal(value, element.get("datatype"), language)
+
+    try:
+        root = ElementTree.fromstring(source.read())
+    except ElementTree.ParseError as error:
+        raise malformed_data(f"The data does not parse: {error}") from error
+    for graph in root:
+        name = next((terms.iri((each.text or "").strip()) for each in graph if local(each) == "uri"), "")
+        for triple in graph:
+            if local(triple) == "triple" and len(triple) == 3:
+                subject, predicate, object_ = (term(each) for each in triple)
+                yield subject, predicate, object_, name
+
+
+def quads_of_json(document: object, namespaces: Mapping[str, str]) -> Iterator[Quad]:
+    """The quads of AllegroGraph's JSON form: lists of three to five, the graph null for the default one."""
+    if not isinstance(document, list):
+        raise malformed_data("A list of statements is needed.")
+    for entry in document:
+        if not isinstance(entry, list) or not 3 <= len(entry) <= 5 or not all(isinstance(x, str) for x in entry[:3]):
+            raise malformed_data(f"{json.dumps(entry)[:200]} is not a statement.")
+        graph = entry[3] if len(entry) > 3 else None
+        subject, predicate, object_ = (terms.canonical(each, namespaces) for each in entry[:3])
+        yield subject, predicate, object_, terms.canonical(graph, namespaces) if graph else ""
+
+
+# Writing
+
+_LINES = {"application/n-triples", "text/plain"}
+_QUAD_LINES = {"application/n-quads", "text/x-nquads", "application/x-extended-nquads"}
+
+
+def serialised(rows: Iterable[Row], accept: str, namespaces: Mapping[str, str]) -> Iterator[str | bytes]:
+    """Statements in the format that a client accepts; nothing known means N-Quads."""
+    if accept == "application/json":
+        return _json_rows(rows, with_ids=False)
+    if accept == "application/x-quints+json":
+        return _json_rows(rows, with_ids=True)
+    if accept in _LINES:
+        return (f"{s} {p} {o} .\n" for _, s, p, o, _ in rows)
+    if accept == "text/table":
+        return statement_table(rows)
+    if accept == _TRIX:
+        return _trix_document(rows)
+    format_ = _OXIGRAPH.get(accept)
+    if accept in _QUAD_LINES or format_ is None:
+        return (f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for _, s, p, o, g in rows)
+    quads = (quad for row in rows for quad in quads_of([row[1:]]))
+    data: Iterable[pyoxigraph.Quad] | Iterable[pyoxigraph.Triple] = quads
+    if not format_.supports_datasets:
+        data = (quad.triple for quad in quads)
+    result = pyoxigraph.serialize(data, format=format_, prefixes=_usable(namespaces))  # type: ignore[arg-type]
+    return iter([result or b""])
+
+
+def _usable(namespaces: Mapping[str, str]) -> dict[str, str]:
+    return {prefix: iri for prefix, iri in namespaces.items() if re.match(r"[a-z]+:", iri)}
+
+
+def _json_rows(rows: Iterable[Row], *, with_ids: bool) -> Iterator[str]:
+    separator = "["
+    for identity, subject, predicate, object_, graph in rows:
+        quad: list[str | int] = [subject, predicate, object_]
+        if graph:
+            quad.append(graph)
+        yield separator + json.dumps([identity, *quad] if with_ids else quad, ensure_ascii=False)
+        separator = ",\n"
+    yield "[]" if separator == "[" else "]"
+
+
+def statement_table(rows: Iterable[Row]) -> Iterator[str]:
+    """Statements as a table for people."""
+    lines = [[terms.value_of(each) if each else "" for each in row[1:]] for row in rows]
+    if not any(line[3] for line in lines):
+        lines = [line[:3] for line in lines]
+    return table(["s", "p", "o", "g"][: len(lines[0]) if lines else 3], lines)
+
+
+def table(names: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Columns with headings, ruled as AllegroGraph rules them."""
+    widths = [max([len(name), *(len(line[place]) for line in lines)]) for place, name in enumerate(names)]
+    width = sum(widths) + 3 * len(widths) + 1
+
+    def ruled(cells: Sequence[str]) -> str:
+        return "".join(f"| {cell:<{size}} " for cell, size in zip(cells, widths, strict=True)) + "|\n"
+
+    yield "-" * width + "\n"
+    yield ruled(names)
+    yield "=" * width + "\n"
+    for line in lines:
+        yield ruled(line)
+    yield "-" * width + "\n"
+
+
+def _trix_document(rows: Iterable[Row]) -> Iterator[str]:
+    def element(text: str) -> str:
+        value = escape(terms.value_of(text))
+        if text.startswith("<"):
+            return f"<uri>{value}</uri>"
+        if text.startswith("_:"):
+            return f"<id>{escape(text[2:])}</id>"
+        if language := terms.language_of(text):
+            return f'<plainLiteral xml:lang="{language}">{value}</plainLiteral>'
+        if datatype := terms.datatype_of(text):
+            return f'<typedLiteral datatype="{escape(datatype)}">{value}</typedLiteral>'
+        return f"<plainLiteral>{value}</plainLiteral>"
+
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n<TriX xmlns="http://www.w3.org/2004/03/trix/trix-1/">\n'
+    for _, *triple, graph in rows:
+        name = element(graph) if graph else ""
+        yield f"<graph>{name}<triple>{''.join(element(each) for each in triple)}</triple></graph>\n"
+    yield "</TriX>\n"
+
+
+def open_file(path: str) -> IO[bytes]:
+    """A file on the server's own disk."""
+    try:
+        return open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+    except OSError as error:
+        raise Refusal(404, f"The server cannot read {path}: {error.strerror}.") from error

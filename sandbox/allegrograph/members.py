@@ -1,0 +1,220 @@
+"""A federation's members: repositories of this server, and repositories of others that are fetched over HTTP."""
+
+import base64
+import contextlib
+import http.client
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Protocol
+from urllib.parse import unquote, urlencode, urlsplit
+
+from sandbox.allegrograph.mirror import Lines
+from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.store import Repository
+from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds until a member that does not even answer the connection is given up."""
+ANSWER_TIMEOUT = 300.0
+"""Seconds of silence in an answer until a member is given up."""
+_IN_MEMORY = 1 << 22
+
+
+class Member(Protocol):
+    """One repository of a federation, maybe only some of its graphs."""
+
+    label: str
+    graphs: Sequence[str]
+
+    def version(self) -> str:
+        """Another text after each change."""
+
+    def size(self, graphs: Sequence[str]) -> int:
+        """How many triples these graphs hold; none given means all."""
+
+    def contexts(self) -> list[str]:
+        """The named graphs that hold something."""
+
+    def rows(self, pattern: Pattern, limit: int | None) -> Iterator[Row]:
+        """The quads that match."""
+
+    def default_triples(self, spool: IO[bytes]) -> None:
+        """Write the default graph's triples as N-Triples."""
+
+    def duplicates(self) -> Iterator[Row]:
+        """Each quad that is there already."""
+
+
+@dataclass(frozen=True)
+class LocalMember:
+    """A repository of this very server."""
+
+    repository: Repository
+    graphs: Sequence[str] = ()
+    filters: Filters = field(default_factory=Filters)
+
+    @property
+    def label(self) -> str:
+        """How errors call it."""
+        return f"{self.repository.catalog}:{self.repository.name}" if self.repository.catalog else self.repository.name
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other members."""
+        return (self.repository.identity, tuple(self.graphs), self.filters)
+
+    def version(self) -> str:
+        """Another text after each commit."""
+        with self.repository.reading() as view:
+            return f"{self.repository.identity}-{view.generation}"
+
+    def size(self, graphs: Sequence[str]) -> int:
+        """How many triples these graphs hold."""
+        with self.repository.reading(self.filters) as view:
+            return view.size(graphs)
+
+    def contexts(self) -> list[str]:
+        """The named graphs that hold something."""
+        with self.repository.reading(self.filters) as view:
+            return view.contexts()
+
+    def rows(self, pattern: Pattern, limit: int | None) -> Iterator[Row]:
+        """The quads that match."""
+        with self.repository.reading(self.filters) as view:
+            yield from view.rows(pattern, limit)
+
+    def default_triples(self, spool: IO[bytes]) -> None:
+        """Write the default graph's triples as N-Triples."""
+        with self.repository.reading(self.filters) as view:
+            lines = Lines(view.lines(Pattern(graphs=("",))))
+            while chunk := lines.read(1 << 20):
+                spool.write(chunk)
+
+    def duplicates(self) -> Iterator[Row]:
+        """Each quad that is there already."""
+        with self.repository.reading(self.filters) as view:
+            yield from view.duplicates("spog")
+
+
+@dataclass(frozen=True)
+class RemoteMember:
+    """A repository of another server, fetched with the credentials in its URL."""
+
+    url: str
+    graphs: Sequence[str] = ()
+
+    @property
+    def label(self) -> str:
+        """How errors call it: without the credentials."""
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other members."""
+        return (self.url, tuple(self.graphs))
+
+    @contextlib.contextmanager
+    def _answer(self, path: str, accept: str, parameters: Sequence[tuple[str, str]] = ()) -> Iterator[http.client.HTTPResponse]:
+        parts = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        default_port = 10036 if parts.scheme == "https" else 10035
+        connection = kind(parts.hostname or "", parts.port or default_port, timeout=CONNECT_TIMEOUT)
+        headers = {"Accept": accept}
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        try:
+            connection.connect()
+            connection.sock.settimeout(ANSWER_TIMEOUT)
+            query = "?" + urlencode(list(parameters)) if parameters else ""
+            connection.request("GET", parts.path + path + query, headers=headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise self._refused(answer)
+            yield answer
+        except (OSError, http.client.HTTPException) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise Refusal(500, f"The federation's member {self.label} does not answer: {reason or type(error).__name__}.") from error
+        finally:
+            connection.close()
+
+    def _refused(self, answer: http.client.HTTPResponse) -> Refusal:
+        words = answer.read(2000).decode(errors="replace").strip()
+        user = unquote(urlsplit(self.url).username or "")
+        who = f"user {user!r}" if user else "a request without credentials"
+        if answer.status == 401:
+            return Refusal(500, f"The federation's member {self.label} refused {who}: wrong user name or password.")
+        if answer.status == 403:
+            return Refusal(500, f"The federation's member {self.label} refused {who}: {words}")
+        return Refusal(500, f"The federation's member {self.label} answered {answer.status}: {words}")
+
+    def _json(self, path: str, accept: str = "application/json", parameters: Sequence[tuple[str, str]] = ()) -> object:
+        with self._answer(path, accept, parameters) as answer:
+            return json.loads(answer.read())
+
+    def version(self) -> str:
+        """Another text after each change; a real server's generation, or our own entity tag."""
+        with self._answer("/generation", "application/json") as answer:
+            return f"{answer.headers.get('ETag', '')} {answer.read().decode(errors='replace')}"
+
+    def size(self, graphs: Sequence[str]) -> int:
+        """How many triples these graphs hold."""
+        sizes = [
+            self._json("/size", "text/integer", [("context", each or "null")] if graphs else [])
+            for each in graphs or [""]
+        ]
+        return sum(size for size in sizes if isinstance(size, int))
+
+    def contexts(self) -> list[str]:
+        """The named graphs that hold something."""
+        found = self._json("/contexts")
+        return [each["contextID"] for each in found if each["contextID"] != "null"] if isinstance(found, list) else []
+
+    def rows(self, pattern: Pattern, limit: int | None) -> Iterator[Row]:
+        """The quads that match."""
+        found = self._json("/statements", "application/x-quints+json", _parameters(pattern, limit))
+        return _rows(found)
+
+    def default_triples(self, spool: IO[bytes]) -> None:
+        """Write the default graph's triples as N-Triples."""
+        with self._answer("/statements", "application/n-triples", [("context", "null")]) as answer:
+            while chunk := answer.read(1 << 20):
+                spool.write(chunk)
+
+    def duplicates(self) -> Iterator[Row]:
+        """Each quad that is there already."""
+        return _rows(self._json("/statements/duplicates", "application/x-quints+json", [("mode", "spog")]))
+
+
+def _parameters(pattern: Pattern, limit: int | None) -> list[tuple[str, str]]:
+    names = (("subj", pattern.subjects), ("pred", pattern.predicates), ("obj", pattern.objects))
+    result = [(name, value) for name, values in names for value in values]
+    result += [("context", graph or "null") for graph in pattern.graphs]
+    for each in pattern.ranges:
+        name = {"s": "subj", "p": "pred", "o": "obj"}[each.column]
+        result += [(name, each.lowest), (name + "End", each.highest)]
+    if limit is not None:
+        result.append(("limit", str(limit)))
+    return result
+
+
+def _rows(found: object) -> Iterator[Row]:
+    for each in found if isinstance(found, list) else []:
+        identity, *quad = each
+        graph = quad[3] if len(quad) > 3 and quad[3] else ""
+        yield int(identity), quad[0], quad[1], quad[2], graph
+
+
+def everything(member: Member) -> IO[bytes]:
+    """The default graph's triples of a member in a temporary file, in memory while it is small."""
+    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+    member.default_triples(spool)  # type: ignore[arg-type]
+    spool.seek(0)
+    return spool  # type: ignore[return-value]
+
+
+__all__ = ["EVERYTHING", "LocalMember", "Member", "RemoteMember", "everything"]

@@ -1,0 +1,241 @@
+"""The copy of a view that SPARQL runs over: an Oxigraph store in which duplicates count.
+
+An Oxigraph store holds a set. So copy k of a quad lives in a graph of its own, and the default graph of a query is the
+union of all graphs, which Oxigraph does not merge. Queries by graph name see the first copies only.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
+
+import pyoxigraph
+from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, RdfFormat, Store
+
+from sandbox.allegrograph import terms
+from sandbox.allegrograph.views import Quad, View
+
+PRIVATE = "urn:x-agraph:"
+_BULK = 50_000
+"""From so many quads on Oxigraph's bulk loader is worth its files."""
+
+Graph = NamedNode | BlankNode | DefaultGraph
+_SUSPECT = re.compile(terms.REWRITABLE.pattern.encode())
+
+
+class Lines:
+    """An iterator of lines as a file that Oxigraph's loader can read."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most `size`; nothing at the end."""
+        pieces, length = [self._rest], len(self._rest)
+        while size < 0 or length < size:
+            batch = "".join(line for line, _ in zip(self._lines, range(1000), strict=False)).encode()
+            if not batch:
+                break
+            pieces.append(batch)
+            length += len(batch)
+        joined = b"".join(pieces)
+        if size < 0:
+            size = len(joined)
+        self._rest = joined[size:]
+        return joined[:size]
+
+
+def copy_name(graph: str, copy: int) -> str:
+    """The graph in which a further copy of a quad lives."""
+    return graph if copy == 0 else f"<{PRIVATE}copy:{copy}:{quote(graph, safe='')}>"
+
+
+def quads_of(rows: Iterable[Quad]) -> Iterator[pyoxigraph.Quad]:
+    """Oxigraph's quads of exact ones."""
+    text = "".join(f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for s, p, o, g in rows)
+    return iter(pyoxigraph.parse(text, RdfFormat.N_QUADS, lenient=True))
+
+
+class Mirror:
+    """An Oxigraph store with the quads of one view, and what is needed to answer in exact terms."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.size = 0
+        self._copies: dict[str, int] = {}
+        self._base_defaults: list[str] = [""]
+        self._originals: dict[str, tuple[str, ...]] = {}
+
+    # Filling
+
+    @classmethod
+    def of(cls, view: View) -> "Mirror":
+        """A mirror of everything in a view."""
+        mirror = cls()
+        mirror.size = view.size()
+        mirror._load(view.lines(), mirror.size)
+        if len(mirror.store) != mirror.size:
+            mirror._add_all(row[1:] for row in view.duplicates("spog"))
+        if len(mirror.store) != mirror.size:
+            # Different spellings of one value became one quad in Oxigraph: only one by one shows which.
+            mirror.store.clear()
+            mirror._copies.clear()
+            mirror._add_all(row[1:] for row in view.rows())
+        mirror.note_originals(view.rewritable_objects())
+        derived = [
+            each
+            for each, exact in mirror._originals.items()
+            if each not in exact and terms.datatype_of(each) == terms.XSD + "integer"
+        ]
+        if derived:
+            for each in view.present_objects(derived):
+                mirror._note_original(each, each)
+        return mirror
+
+    def _load(self, lines: Iterable[str], size: int) -> None:
+        load = self.store.bulk_load if size > _BULK else self.store.load
+        load(Lines(lines), RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]
+
+    def load_member(self, number: int, triples: object) -> int:
+        """Load a federation member's N-Triples into a graph that stands for its default graph; how many are new."""
+        name = self.member_graph(number)
+        before = len(self.store)
+        self.store.bulk_load(
+            triples,  # type: ignore[arg-type]
+            RdfFormat.N_TRIPLES,
+            to_graph=NamedNode(name[1:-1]),
+            lenient=True,
+        )
+        return len(self.store) - before
+
+    def member_graph(self, number: int) -> str:
+        """The graph that stands for the default graph of a federation's member."""
+        name = f"<{PRIVATE}member:{number}>"
+        if name not in self._base_defaults:
+            self._base_defaults.append(name)
+        return name
+
+    def clear_graph(self, name: str) -> None:
+        """Empty a graph and its copies."""
+        for graph in self._all_copies(name):
+            self.store.clear_graph(graph)
+        self._copies.pop(name, None)
+
+    def add(self, rows: Sequence[Quad]) -> None:
+        """Add quads, each as a further copy where it is there already."""
+        self._add_all(rows)
+        self.size += len(rows)
+
+    def _add_all(self, rows: Iterable[Quad]) -> None:
+        batch: list[Quad] = []
+        for row in rows:
+            batch.append(row)
+            if len(batch) == 1000:
+                self._add_batch(batch)
+                batch = []
+        self._add_batch(batch)
+
+    def _add_batch(self, batch: Sequence[Quad]) -> None:
+        for row, quad in zip(batch, quads_of(batch), strict=True):
+            if quad in self.store:
+                copy = self._count(quad, row[3])
+                self._copies[row[3]] = max(copy, self._copies.get(row[3], 0))
+                quad = self._copy(quad, row[3], copy)
+            self.store.add(quad)
+            if terms.REWRITABLE.fullmatch(row[2]):
+                self.note_originals([row[2]])
+
+    def remove(self, rows: Sequence[Quad]) -> None:
+        """Remove one copy for each quad given."""
+        for row, quad in zip(rows, quads_of(rows), strict=True):
+            count = self._count(quad, row[3])
+            if count:
+                self.store.remove(self._copy(quad, row[3], count - 1))
+        self.size -= len(rows)
+
+    def _count(self, quad: pyoxigraph.Quad, graph: str) -> int:
+        """How many copies there are; they are numbered without gaps, so halving finds it."""
+        low, high = 0, self._copies.get(graph, 0) + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._copy(quad, graph, middle) in self.store:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    @staticmethod
+    def _copy(quad: pyoxigraph.Quad, graph: str, copy: int) -> pyoxigraph.Quad:
+        if copy == 0:
+            return quad
+        return pyoxigraph.Quad(
+            quad.subject, quad.predicate, quad.object, NamedNode(copy_name(graph, copy)[1:-1])
+        )
+
+    # Exact terms
+
+    def note_originals(self, texts: Iterable[str]) -> None:
+        """Remember how literals were spelt that Oxigraph may spell otherwise."""
+        batch: list[str] = []
+        for text in texts:
+            batch.append(text)
+            if len(batch) == 1000:
+                self._note_batch(batch)
+                batch = []
+        self._note_batch(batch)
+
+    def _note_batch(self, batch: Sequence[str]) -> None:
+        scratch = Store()
+        rows = [(f"<urn:n:{number}>", "<urn:p>", text, "") for number, text in enumerate(batch)]
+        scratch.extend(quads_of(rows))
+        for quad in scratch:
+            text = batch[int(str(quad.subject)[7:-1])]
+            self._note_original(terms.from_oxigraph(quad.object), text)
+
+    def _note_original(self, stored: str, text: str) -> None:
+        known = self._originals.get(stored, ())
+        if text not in known:
+            self._originals[stored] = (*known, text)
+
+    def suspects(self, chunk: bytes) -> list[str]:
+        """The literals in a piece of N-Triples that Oxigraph may spell otherwise."""
+        return list({found.decode() for found in _SUSPECT.findall(chunk)})
+
+    def originals(self, text: str) -> tuple[str, ...]:
+        """Every spelling that the data has for a term of Oxigraph's answer."""
+        return self._originals.get(text) or (text,)
+
+    def exact(self, term: object) -> str:
+        """A term of an answer as the data spells it, where that is clear."""
+        text = terms.from_oxigraph(term)
+        known = self._originals.get(text)
+        return known[0] if known and len(known) == 1 else text
+
+    # Datasets
+
+    @property
+    def plain(self) -> bool:
+        """Whether all graphs in the store are real ones."""
+        return not self._copies and len(self._base_defaults) == 1
+
+    def default_graphs(self, names: Sequence[str]) -> list[Graph]:
+        """The graphs whose union a query's default graph is, given by their real names."""
+        real = [each for name in names for each in (self._base_defaults if name == "" else [name])]
+        return [graph for name in real for graph in self._all_copies(name)]
+
+    def _all_copies(self, name: str) -> list[Graph]:
+        copies = range(self._copies.get(name, 0) + 1)
+        return [graph_term(copy_name(name, copy)) for copy in copies]
+
+    def named_graphs(self) -> list[NamedNode | BlankNode]:
+        """The real graphs."""
+        return [each for each in self.store.named_graphs() if not str(each).startswith("<" + PRIVATE)]
+
+
+def graph_term(name: str) -> Graph:
+    """Oxigraph's name of a graph."""
+    if not name:
+        return DefaultGraph()
+    term = terms.to_oxigraph(name)
+    assert not isinstance(term, Literal)
+    return term
