@@ -25,7 +25,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,12 +125,10 @@ def action_of(task: Any) -> str:
     return str(task.action).removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
 
 
-def message_of(task: Any, result: dict[str, Any]) -> str:
-    """Return what a failed result says, on one line; of a loop, what its first failed items say."""
-    failed = [each for each in result.get("results", []) if each.get("failed") or each.get("unreachable")]
-    if failed:
-        told = list(dict.fromkeys(message_of(task, each) for each in failed))
-        return " ".join(told[:3])
+def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> str:
+    """Return what a failed result says, on one line; of a loop, what its first failed items said."""
+    if items:
+        return " ".join(list(dict.fromkeys(items))[:3])
     if "censored" in result:
         return "its output is hidden, because it holds secrets."
     text = " ".join(str(result.get("msg", "")).split())
@@ -142,9 +140,8 @@ def message_of(task: Any, result: dict[str, Any]) -> str:
     return text or "it does not say why."
 
 
-def sentence_of(name: str, task: Any, host: Any, result: dict[str, Any]) -> str:
+def sentence_of(name: str, task: Any, host: Any, text: str) -> str:
     """Return the failure as a sentence, with the node that it happened on."""
-    text = message_of(task, result)
     # Only the project's own modules are called without a collection.
     own = action_of(task) in ("fail", "assert") or "." not in str(task.action)
     if not own or text == "Assertion failed":
@@ -178,6 +175,7 @@ class CallbackModule(DefaultCallback):
         self._started = time.monotonic()
         self._failures: list[Failure] = []
         self._names: dict[str, str] = {}
+        self._items: dict[tuple[str, str], list[str]] = {}
         self._line: Line | None = None
         self._line_of = ""
         self._phase: str | None = None
@@ -297,7 +295,10 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_item_on_skipped(result)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        """Say nothing: the task's own failure has it."""
+        """Remember what an item says: the task's own failure does not have it."""
+        self._items.setdefault((result.task._uuid, result.host.get_name()), []).append(
+            message_of(result.task, result.result)
+        )
         if not self._brief:
             super().v2_runner_item_on_failed(result)
 
@@ -407,11 +408,12 @@ class CallbackModule(DefaultCallback):
 
     def _remember(self, result: Any, ignored: bool, unreachable: bool = False) -> None:
         task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
+        text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
         if unreachable:
             node = node_of(result.host) or result.host.get_name()
-            sentence = f"{node} cannot be reached: {message_of(task, result.result)}"
+            sentence = f"{node} cannot be reached: {text}"
         else:
-            sentence = sentence_of(name, task, result.host, result.result)
+            sentence = sentence_of(name, task, result.host, text)
         self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable))
         if self._brief:
             line = self._line_for(result)

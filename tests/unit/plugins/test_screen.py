@@ -1,0 +1,219 @@
+"""What a person sees, and what a script can rely on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.recorded_aws import ROOT, Command
+
+TABLE = "-------\n| avg |\n=======\n| 0.5 |\n-------\n"
+ENDING = """
+    - name: End
+      ansible.builtin.set_stats:
+        data:
+          federation_report:
+            table: "-------\\n| avg |\\n=======\\n| 0.5 |\\n-------"
+    - name: End more
+      ansible.builtin.set_stats:
+        data:
+          federation_report:
+            closing: "up: ready federation=agraph manager=198.51.100.7 members=2"
+"""
+RESCUE = """
+    - name: Guard
+      block:
+        - name: Go through an include
+          ansible.builtin.include_tasks: inner.yml
+      rescue:
+        - name: Clean up
+          ansible.builtin.command: "true"
+        - name: Clean up more
+          ansible.builtin.command: "false"
+          ignore_errors: true
+        - name: Say again
+          ansible.builtin.fail:
+            msg: something failed
+"""
+INNER = """
+- name: sub | Refuse
+  ansible.builtin.fail:
+    msg: |
+      Member 1 is late after 5 s.
+      Look at it.
+"""
+
+
+def play(folder: Path, tasks: str, hosts: str = "localhost", name: str = "A phase") -> str:
+    (folder / "inventory.yml").write_text(
+        "all:\n  hosts:\n    localhost:\n      ansible_connection: local\n"
+        f"      ansible_python_interpreter: {sys.executable}\n"
+        "    i-0ab:\n      ansible_connection: ssh\n      ansible_host: 127.0.0.1\n      ansible_port: 9\n"
+        "      federation_role: member\n      federation_index: 1\n      private_ip_address: 10.0.1.5\n"
+    )
+    (folder / "inner.yml").write_text(INNER)
+    file = folder / "play.yml"
+    file.write_text(f"- name: {name}\n  hosts: {hosts}\n  tasks:\n{tasks}\n")
+    return str(file)
+
+
+def printed(command: Command, folder: Path, tasks: str, *arguments: str, hosts: str = "localhost") -> tuple[int, str]:
+    file = play(folder, tasks, hosts)
+    done = command("ansible-playbook", "-i", str(folder / "inventory.yml"), file, *arguments)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_good_run_is_short_and_ends_with_table_and_closing_line(command: Command, tmp_path: Path) -> None:
+    tasks = """
+    - name: present | Make something
+      ansible.builtin.command: "true"
+    - name: Look at something
+      ansible.builtin.command: "true"
+      changed_when: false
+    - name: Leave something out
+      ansible.builtin.command: "true"
+      when: false
+    - name: Make several
+      ansible.builtin.command: "echo {{ item }}"
+      loop: [1, 2]
+    - name: Say what
+      ansible.builtin.debug:
+        msg: [removed one, removed two]
+    - name: Decide
+      ansible.builtin.set_fact:
+        decided: true
+"""
+    code, text = printed(command, tmp_path, tasks + ENDING)
+    head, _, rest = text.partition("done: ")
+    assert code == 0
+    assert head == "A phase\n  Make something: changed\n  Make several: changed\n  removed one\n  removed two\n"
+    recap, _, rest = rest.partition("\n")
+    assert recap.startswith("ok=7 changed=2 unreachable=0 failed=0 rescued=0 in ")
+    assert rest == TABLE + "up: ready federation=agraph manager=198.51.100.7 members=2\n"
+
+
+def test_the_original_error_is_the_last_line(command: Command, tmp_path: Path) -> None:
+    code, text = printed(command, tmp_path, RESCUE + ENDING)
+    assert code == 2
+    assert text.splitlines()[-1] == "ERROR: Member 1 is late after 5 s. Look at it."
+    assert "| avg |" not in text
+    assert "up: ready" not in text
+    assert text.count("something failed") == 0
+
+
+def test_a_rescue_that_helped_is_no_error(command: Command, tmp_path: Path) -> None:
+    tasks = """
+    - name: Guard
+      block:
+        - name: Fail at first
+          ansible.builtin.command: "false"
+      rescue:
+        - name: Help
+          ansible.builtin.command: "true"
+"""
+    assert printed(command, tmp_path, tasks + ENDING)[0] == 0
+    later = "    - name: Fail for good\n      ansible.builtin.fail:\n        msg: For another reason.\n"
+    code, text = printed(command, tmp_path, tasks + later)
+    assert (code, text.splitlines()[-1]) == (2, "ERROR: For another reason.")
+
+
+def test_a_failed_module_is_named_with_its_task(command: Command, tmp_path: Path) -> None:
+    tasks = """
+    - name: Copy something
+      ansible.builtin.copy:
+        src: /nonexistent
+        dest: /tmp/x
+        mode: "0600"
+    """
+    last = printed(command, tmp_path, tasks)[1].splitlines()[-1]
+    assert last.startswith("ERROR: Copy something: Could not find or access '/nonexistent' on the Ansible Controller.")
+    assert last.endswith("Run it again with -v to see all of it.")
+    assert "Traceback" not in last
+
+
+def test_a_commands_last_words_are_told(command: Command, tmp_path: Path) -> None:
+    tasks = "    - name: Try\n      ansible.builtin.shell: echo one; echo the reason >&2; exit 3\n"
+    assert "Try: " in (last := printed(command, tmp_path, tasks)[1].splitlines()[-1])
+    assert ": the reason." in last
+
+
+def test_the_failed_items_of_a_loop_are_told(command: Command, tmp_path: Path) -> None:
+    tasks = """
+    - name: Check each
+      ansible.builtin.fail:
+        msg: "{{ item }} is bad."
+      when: item != 'b'
+      loop: [a, b, c]
+    """
+    assert printed(command, tmp_path, tasks)[1].splitlines()[-1] == "ERROR: a is bad. c is bad."
+
+
+def test_a_node_that_cannot_be_reached_is_named(command: Command, tmp_path: Path) -> None:
+    tasks = "    - name: Reach\n      ansible.builtin.raw: echo\n"
+    code, text = printed(command, tmp_path, tasks, hosts="i-0ab")
+    assert code == 4
+    assert text.splitlines()[-1].startswith("ERROR: Member 1 (i-0ab, 10.0.1.5) cannot be reached: ")
+
+
+def test_words_of_the_plays_own_replace_the_error(command: Command, tmp_path: Path) -> None:
+    tasks = """
+    - name: Say it better
+      ansible.builtin.set_stats:
+        data:
+          federation_report: {error: "One sentence, and what to do."}
+    - name: Fail
+      ansible.builtin.fail:
+        msg: raw
+    """
+    assert printed(command, tmp_path, tasks)[1].splitlines()[-1] == "ERROR: One sentence, and what to do."
+
+
+def test_check_mode_says_would(command: Command, tmp_path: Path) -> None:
+    tasks = "    - name: Write\n      ansible.builtin.copy: {content: x, dest: /nonexistent-file, mode: '0600'}\n"
+    text = printed(command, tmp_path, tasks, "--check", "--diff")[1]
+    assert text.startswith("check mode: nothing is going to be changed\nA phase\n  Write: would change\n--- before\n")
+
+
+def test_verbose_is_ansibles_own_output_with_the_same_ending(command: Command, tmp_path: Path) -> None:
+    code, text = printed(command, tmp_path, ENDING, "-v")
+    assert code == 0
+    assert "TASK [End] ***" in text
+    assert "PLAY RECAP" in text
+    assert text.endswith(TABLE + "up: ready federation=agraph manager=198.51.100.7 members=2\n")
+    assert printed(command, tmp_path, RESCUE, "-v")[1].splitlines()[-1].startswith("ERROR: Member 1 is late")
+
+
+def test_a_terminal_sees_what_is_under_way(tmp_path: Path) -> None:
+    tasks = """
+    - name: Try until it works
+      ansible.builtin.command: "test -e {{ playbook_dir }}/there"
+      register: tried
+      until: tried is succeeded
+      retries: 2
+      delay: 0
+    """
+    file = play(tmp_path, tasks)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(tmp_path / "inventory.yml"), file],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            seen += chunk
+    except OSError:  # the terminal's other end is closed
+        pass
+    assert process.wait() == 2
+    text = seen.decode()
+    assert "\r\033[KA phase: Try until it works ..." in text
+    assert "attempt 2 of 3 ..." in text
+    assert "ERROR: Try until it works: " in text.splitlines()[-1]
