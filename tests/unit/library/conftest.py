@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-
-from tests.pretended_agraph import Agraph, Run, served
+from pretended_agraph import Agraph, Run, served
 
 
 @pytest.fixture

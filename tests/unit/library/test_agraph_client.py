@@ -6,8 +6,7 @@ import time
 
 import pytest
 from ansible.module_utils.agraph_client import RefusedError, Repository, Server, UnreachableError, wait_for_version
-
-from tests.pretended_agraph import Agraph
+from pretended_agraph import Agraph
 
 
 def server_of(agraph: Agraph, password: str = "xyzzy", timeout: float = 5) -> Server:

@@ -6,9 +6,9 @@ import urllib.parse
 from typing import Any
 
 import pytest
+from pretended_agraph import Agraph, Run
 
 from library import agraph_federated_query
-from tests.pretended_agraph import Agraph, Run
 
 # The module forks; its own process has no threads, the tests' has the pretended server's.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")

@@ -6,9 +6,9 @@ import threading
 from typing import Any
 
 import pytest
+from pretended_agraph import Agraph, Run
 
 from library import agraph_repository, agraph_server_info, agraph_statement
-from tests.pretended_agraph import Agraph, Run
 
 TERMS = ("<ex://instance1>", "<ex://id>", '"1"^^<http://www.w3.org/2001/XMLSchema#integer>')
 STATEMENT = {"repository": "r", "subject": TERMS[0], "predicate": TERMS[1], "object": TERMS[2]}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pretended_agraph import Run
+
 from library import federation_inventory_info
-from tests.pretended_agraph import Run
 
 
 def node(

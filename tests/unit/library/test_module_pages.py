@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.pretended_agraph import ROOT
+from pretended_agraph import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py"))
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.recorded_aws import ROOT, Command, Recorder
+from recorded_aws import ROOT, Command, Recorder
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.recorded_aws import ROOT, Command
+from recorded_aws import ROOT, Command
 
 TABLE = "-------\n| avg |\n=======\n| 0.5 |\n-------\n"
 ENDING = """

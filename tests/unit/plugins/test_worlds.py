@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from tests.recorded_aws import ROOT, Command, Recorder
+from recorded_aws import ROOT, Command, Recorder
 
 # A sandbox that needs no rights: it says where the recorder is, and that it was started.
 SANDBOX = """
