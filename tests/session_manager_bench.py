@@ -121,7 +121,7 @@ class Bench:
         content = {
             "gateway": self.gateway.address,
             "endpoint": "http://127.0.0.1:1",
-            "retry": 0.1,
+            "retry_delay": 0.1,
             "metadata": f"127.0.0.1:{metadata.server_address[1]}",
             "state": str(place / "run"),
             "orchestration": str(place / "orchestration"),

@@ -5,7 +5,7 @@ python -m sandbox.session_manager.agent [--settings FILE]; the settings are JSON
     gateway       host:port of the session gateway
     region        the region that it registers in
     online_delay  seconds from boot until it registers for the first time
-    retry         seconds until it tries again after a failure; doubled each time, up to ten times as long
+    retry_delay   seconds until it tries again after a failure; doubled each time, up to ten times as long
     metadata      address of the metadata service, when it is not the usual one
     session_user  the account whose shell a session gets, when it is not the agent's own
     state         a directory that is empty after a boot
@@ -36,7 +36,7 @@ from sandbox.session_manager.runner import Result, Runner
 from sandbox.session_manager.shell import AGENT_VERSION, Shell, ShellRequest
 
 SETTINGS: Final = Path("/etc/amazon/ssm/sandbox.json")
-_LONGEST_RETRY: Final = 10
+_LONGEST_RETRY: Final = 10  # times the first delay
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings:
     gateway: str
     region: str = "us-west-2"
     online_delay: float = 0.0
-    retry: float = 0.3
+    retry_delay: float = 0.3
     metadata: str = METADATA_ADDRESS
     session_user: str | None = None
     state: str = "/run/amazon-ssm-agent"
@@ -82,7 +82,7 @@ class Agent:
         registered = Path(self._settings.state) / "registered"
         if not registered.exists():
             await asyncio.sleep(self._settings.online_delay)
-        pause = self._settings.retry
+        pause = self._settings.retry_delay
         try:
             while True:
                 try:
@@ -98,14 +98,14 @@ class Agent:
                         ping = await self._register(connection, identity)
                         registered.parent.mkdir(parents=True, exist_ok=True)
                         registered.touch()
-                        pause = self._settings.retry
+                        pause = self._settings.retry_delay
                         await self._serve(connection, ping)
                 except (NoIdentityError, RefusedError, OSError, WebSocketException, TimeoutError) as error:
                     print(f"amazon-ssm-agent: {error}; again in {pause:g} s", file=sys.stderr, flush=True)
                 for shell in self._shells.values():
                     shell.detach()
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, self._settings.retry * _LONGEST_RETRY)
+                pause = min(pause * 2, self._settings.retry_delay * _LONGEST_RETRY)
         finally:
             self.close()
 

@@ -31,6 +31,7 @@ from sandbox.session_manager.sessions import Session, Sessions
 Authorise = Callable[[str, str], str | None]
 """Instance id and access key id to None when the node may register, else to the reason why not."""
 
+LOG: Final = logging.getLogger(__name__)
 _OPENING_TIMEOUT: Final = 10.0
 _MISSED_PINGS: Final = 3
 _SWEEP: Final = 30.0
@@ -131,8 +132,8 @@ class Gateway:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        logger = logging.getLogger("sandbox.session_manager")
-        logger.setLevel(logging.CRITICAL)
+        quiet = logging.getLogger("sandbox.session_manager.websockets")
+        quiet.setLevel(logging.CRITICAL)
         sweeper = self._loop.create_task(self._sweep())
         async with contextlib.AsyncExitStack() as stack:
             for each in self._sockets:
@@ -146,7 +147,7 @@ class Gateway:
                         max_size=None,
                         close_timeout=1,
                         server_header=None,
-                        logger=logger,
+                        logger=quiet,
                     )
                 )
             self._ready.set()
@@ -163,6 +164,9 @@ class Gateway:
                     await self._serve_agent(connection, peer)
                 else:
                     await self._serve_client(connection, peer, path.removeprefix(DATA_CHANNEL_PATH))
+        except Exception:
+            # One connection's failure is written down; the others go on.
+            LOG.exception("the gateway failed at %s", path)
         finally:
             await peer.end()
 
