@@ -6,8 +6,8 @@ import ipaddress
 from typing import Any
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.elastic_network_interfaces import NetworkInterface
-from moto.ec2.models.subnets import Subnet
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface as MotoNetworkInterface
+from moto.ec2.models.subnets import Subnet as MotoSubnet
 from moto.ec2.utils import random_eip_association_id
 
 from sandbox.cloud import context
@@ -16,7 +16,7 @@ from sandbox.cloud.errors import refusal
 MAPPED_BY_OTHERS = "You do not have permission to access the specified resource."
 
 
-class SandboxSubnet(Subnet):  # type: ignore[misc]
+class Subnet(MotoSubnet):  # type: ignore[misc]
     """A subnet that gives each address to one interface at a time, and the last one given only after all others."""
 
     def taken(self) -> set[str]:
@@ -61,7 +61,7 @@ class SandboxSubnet(Subnet):  # type: ignore[misc]
         self._subnet_ips.pop(ip, None)
 
 
-class SandboxInterface(NetworkInterface):  # type: ignore[misc]
+class NetworkInterface(MotoNetworkInterface):  # type: ignore[misc]
     """A network interface; its automatic public address comes from the sandbox's range."""
 
     def check_auto_public_ip(self) -> None:
@@ -124,7 +124,7 @@ class Addresses(EC2Backend):  # type: ignore[misc]
         tags: dict[str, str] | None = None,
         delete_on_termination: bool | None = False,
         **options: Any,
-    ) -> SandboxInterface:
+    ) -> NetworkInterface:
         """Make an interface with an address of its subnet."""
         subnet = self.get_subnet(subnet) if isinstance(subnet, str) else subnet
         if isinstance(private_ip_address, list):
@@ -140,7 +140,7 @@ class Addresses(EC2Backend):  # type: ignore[misc]
         elif private_ip_address and private_ip_address not in subnet._subnet_ips:
             # An instance takes its address before it makes its interface.
             subnet.request_ip(private_ip_address, None)
-        eni = SandboxInterface(
+        eni = NetworkInterface(
             self,
             subnet,
             private_ip_address,

@@ -6,12 +6,12 @@ import ipaddress
 from typing import Any
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.route_tables import Route
+from moto.ec2.models.route_tables import Route as MotoRoute
 
 from sandbox.cloud.errors import has_dependencies, refusal
 
 
-class SandboxRoute(Route):  # type: ignore[misc]
+class Route(MotoRoute):  # type: ignore[misc]
     """A route that becomes a black hole when what it leads to goes."""
 
     @property
@@ -140,7 +140,7 @@ class GatewaysAndRoutes(EC2Backend):  # type: ignore[misc]
         if destination_cidr_block and not targets.get("local"):
             self._check_destination(table, destination_cidr_block)
         route = super().create_route(route_table_id, destination_cidr_block, *others, **targets)
-        route.__class__ = SandboxRoute
+        route.__class__ = Route
         return route
 
     def replace_route(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.amis import Ami
+from moto.ec2.models.amis import Ami as MotoAmi
 from moto.ec2.utils import random_snapshot_id
 
 from sandbox.cloud.errors import refusal
@@ -77,7 +77,7 @@ class _Snapshot:
         self.id = random_snapshot_id()
 
 
-class SandboxImage(Ami):  # type: ignore[misc]
+class Ami(MotoAmi):  # type: ignore[misc]
     """A public image of somebody else's; it leaves no snapshots in the account."""
 
     def __init__(self, backend: Any, image: Image) -> None:
@@ -117,7 +117,7 @@ class Images(EC2Backend):  # type: ignore[misc]
 
     def _load_amis(self) -> None:
         for image in IMAGES:
-            self.amis[image.image_id] = SandboxImage(self, image)
+            self.amis[image.image_id] = Ami(self, image)
 
     def describe_images(
         self,

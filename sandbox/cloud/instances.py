@@ -11,7 +11,8 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
-from moto.ec2.models.instances import Instance, StateReason
+from moto.ec2.models.instances import Instance as MotoInstance
+from moto.ec2.models.instances import StateReason
 
 from sandbox.cloud import context
 from sandbox.cloud.errors import refusal
@@ -24,7 +25,7 @@ PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = STATES
 GONE = (SHUTTING_DOWN, TERMINATED)
 
 
-class SandboxInstance(Instance):  # type: ignore[misc]
+class Instance(MotoInstance):  # type: ignore[misc]
     """An instance whose groups and addresses are those of its interfaces."""
 
     @property
@@ -138,7 +139,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
                 self.reservations.pop(each)
             raise
         for instance in reservation.instances:
-            instance.__class__ = SandboxInstance
+            instance.__class__ = Instance
             for index, eni in instance.nics.items():
                 eni.delete_on_termination = True if index == 0 else eni.delete_on_termination
             self._start(instance)

@@ -38,7 +38,12 @@ def refusal_of(instance_id: str, access_key_id: str) -> str | None:
 
 def may_register(role: Any) -> bool:
     """Tell whether a role's policies let an agent register."""
-    documents = [policy.document for policy in role.managed_policies.values()]
+    documents = [
+        version.document
+        for policy in role.managed_policies.values()
+        for version in policy.versions
+        if version.version_id == policy.default_version_id
+    ]
     documents += list(role.policies.values())
     effects = [effect for document in documents for effect in _effects(document)]
     return "Allow" in effects and "Deny" not in effects

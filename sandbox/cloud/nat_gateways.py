@@ -7,14 +7,14 @@ from typing import Any
 
 from moto.core.utils import utcnow
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.nat_gateways import NatGateway
+from moto.ec2.models.nat_gateways import NatGateway as MotoNatGateway
 from moto.ec2.utils import generic_filter, random_nat_gateway_id
 
 from sandbox.cloud import context
 from sandbox.cloud.errors import refusal
 
 
-class SandboxNatGateway(NatGateway):  # type: ignore[misc]
+class NatGateway(MotoNatGateway):  # type: ignore[misc]
     """A NAT gateway."""
 
     def __init__(self, backend: Any, subnet: Any, elastic: Any, connectivity_type: str, private_address: Any) -> None:
@@ -83,7 +83,7 @@ class NatGateways(EC2Backend):  # type: ignore[misc]
             if not allocation_id:
                 raise refusal("MissingParameter", "The request must contain the parameter AllocationId")
             elastic = self.address_by_allocation([allocation_id])[0]
-        gateway = SandboxNatGateway(self, subnet, elastic, connectivity_type, private_address)
+        gateway = NatGateway(self, subnet, elastic, connectivity_type, private_address)
         self.nat_gateways[gateway.id] = gateway
         gateway.add_tags(tags or {})
         if elastic is not None and elastic.eni is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.ec2.models import EC2Backend
 
-from sandbox.cloud.addresses import SandboxSubnet
+from sandbox.cloud.addresses import Subnet
 from sandbox.cloud.errors import has_dependencies, refusal
 
 
@@ -99,7 +99,7 @@ class Networks(EC2Backend):  # type: ignore[misc]
                 f"Subnets can currently only be created in the following availability zones: {', '.join(zones)}.",
             )
         subnet = super().create_subnet(vpc_id, cidr_block, *options, **more)
-        subnet.__class__ = SandboxSubnet
+        subnet.__class__ = Subnet
         subnet.default_for_az = subnet.map_public_ip_on_launch = False
         return subnet
 

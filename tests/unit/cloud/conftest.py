@@ -31,12 +31,27 @@ KEY, SECRET = "AKIASANDBOX000000000", "not-much-of-a-secret"
 AL2023, AGRAPH = "ami-0a12023000000002", "ami-0a96aafe00000001"
 
 
+class Front:
+    """One server for all tests, each with a cloud of its own behind it: making clients is what takes time."""
+
+    def __init__(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.cloud: Cloud | None = None
+        self.clients: dict[str, Any] = {}
+        self.server = Server(self.application, [listener])
+        self.server.start()
+
+    def application(self, environ: dict[str, Any], start_response: Any) -> Any:
+        assert self.cloud is not None
+        return self.cloud.application(environ, start_response)
+
+
 class Box:
     """A running cloud and clients for it."""
 
-    def __init__(self, latency: Latency, journal: Path) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    def __init__(self, front: Front, latency: Latency, journal: Path) -> None:
+        self.endpoint = front.endpoint
         self.world = RecordingWorld()
         self.journal = journal
         self.cloud = Cloud(
@@ -49,10 +64,8 @@ class Box:
             secret_access_key=SECRET,
             journal_path=journal,
         )
-        self._listener = listener
-        self._server = Server(self.cloud.application, [listener])
-        self._server.start()
-        self._clients: dict[str, Any] = {}
+        front.cloud = self.cloud
+        self._clients = front.clients
 
     def client(self, service: str, region: str = "us-west-2", key: str = KEY, secret: str = SECRET, **more: Any) -> Any:
         config = Config(retries={"max_attempts": 1}, **more.pop("config", {}))
@@ -75,11 +88,6 @@ class Box:
 
     def calls(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.journal.read_text().splitlines()]
-
-    def close(self) -> None:
-        self._server.close()
-        self._listener.close()
-        self.cloud.close()
 
     # What tests need again and again.
 
@@ -132,10 +140,17 @@ def code(call: Callable[[], Any]) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
+@pytest.fixture(scope="session")
+def front() -> Iterator[Front]:
+    each = Front()
+    yield each
+    each.server.close()
+
+
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+def box(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    each = Box(QUICK, tmp_path / "journal.jsonl")
+    each = Box(front, QUICK, tmp_path / "journal.jsonl")
     yield each
-    each.close()
+    each.cloud.close()

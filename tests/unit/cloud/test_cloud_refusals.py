@@ -13,6 +13,9 @@ TRUST = json.dumps(
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     }
 )
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}
+)
 MANAGED = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
 
@@ -285,9 +288,7 @@ def test_iam_conflicts(box: Box) -> None:
     again = code(lambda: box.iam.remove_role_from_instance_profile(InstanceProfileName="p", RoleName="r"))
     assert again == "NoSuchEntity"
     box.iam.delete_instance_profile(InstanceProfileName="p")
-    box.iam.put_role_policy(
-        RoleName="r", PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
-    )
+    box.iam.put_role_policy(RoleName="r", PolicyName="own", PolicyDocument=POLICY)
     assert code(lambda: box.iam.delete_role(RoleName="r")) == "DeleteConflict"
     box.iam.delete_role_policy(RoleName="r", PolicyName="own")
     box.iam.delete_role(RoleName="r")
