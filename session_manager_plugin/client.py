@@ -224,7 +224,7 @@ class Client:
             self._send(frames.OUTPUT, data)
         self._leave_at = time.monotonic() + _FAREWELL
         # The main thread may be stuck in a write that nobody reads; the caller waits for this process to end.
-        time.sleep(_FAREWELL + 2)
+        time.sleep(_FAREWELL + 0.5)
         os._exit(0)
 
     def _resume(self) -> None:

@@ -114,7 +114,7 @@ class Bench:
     def node(self, instance_id: str, *, start: bool = True, online: bool = True, **settings: Any) -> Node:
         metadata = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Metadata)
         metadata.instance_id = instance_id  # type: ignore[attr-defined]
-        threading.Thread(target=metadata.serve_forever, daemon=True).start()
+        threading.Thread(target=metadata.serve_forever, args=(0.02,), daemon=True).start()
         place = self.directory / instance_id
         place.mkdir()
         path = place / "sandbox.json"

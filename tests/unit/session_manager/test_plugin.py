@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 from session_manager_bench import Bench, aws_environment, wait_for
 
 from sandbox.session_manager.gateway import Connection
+from sandbox.session_manager.sessions import Session
 from session_manager_plugin.__main__ import UsageError, parse
 from session_manager_plugin.client import _proxy
 
@@ -55,16 +57,19 @@ class Running:
         return found
 
 
-def start(ssm: Any, endpoint: str, **streams: Any) -> Running:
+def start(ssm: Any, endpoint: str, *, interactive: bool = False) -> Running:
     answer = ssm.start_session(Target=NODE)
     answer.pop("ResponseMetadata")
     command = [PLUGIN, json.dumps(answer), "us-west-2", "StartSession", "", json.dumps({"Target": NODE}), endpoint]
     controller, terminal = pty.openpty()
-    settings = {"stdin": subprocess.PIPE, "stdout": terminal, "stderr": subprocess.PIPE} | {
-        name: terminal if stream == "terminal" else stream for name, stream in streams.items()
-    }
-    process = subprocess.Popen(command, env=aws_environment(endpoint), **settings)
-    if streams.get("stdin") != "terminal":
+    process: subprocess.Popen[bytes] = subprocess.Popen(
+        command,
+        env=aws_environment(endpoint),
+        stdin=terminal if interactive else subprocess.PIPE,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+    )
+    if not interactive:
         os.close(terminal)
     return Running(process, controller, answer["SessionId"])
 
@@ -85,6 +90,10 @@ def prepare(running: Running) -> None:
     running.until(rb"stty -echo")
     running.write(b"PS1='' ; bind 'set enable-bracketed-paste off'; printf '\\n%s\\n' 'MARK'\n")
     running.until(rb"\r\r\nMARK\r\r\n")
+
+
+def _has_another_client(session: Session, client: Connection) -> bool:
+    return session.client not in (None, client)
 
 
 def test_aws_ssm_s_conversation(plugin: Running) -> None:
@@ -134,7 +143,7 @@ def test_a_cut_is_resumed_and_nothing_is_lost(plugin: Running, manager: Bench) -
         client = session.client
         assert isinstance(client, Connection)
         client._connection.transport.abort()
-        wait_for(lambda client=client, session=session: session.client not in (None, client))
+        wait_for(partial(_has_another_client, session, client))
     plugin.until(rb"done\r", seconds=20)
     assert re.findall(rb"n(\d+)\r", plugin.output) == [b"%d" % number for number in range(1, 61)]
     plugin.write(b"echo still-$((6*7))\n")
@@ -170,7 +179,7 @@ def test_sigterm_ends_the_far_shell_too(plugin: Running, manager: Bench) -> None
 
 
 def test_a_person_s_terminal_is_raw_while_the_session_lasts(ssm: Any, endpoint: str) -> None:
-    running = start(ssm, endpoint, stdin="terminal")
+    running = start(ssm, endpoint, interactive=True)
     termios.tcsetwinsize(running.terminal, (33, 111))
     before = termios.tcgetattr(running.terminal)
     running.until(rb"[$#] ")

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from session_manager_bench import Bench, wait_for
 
 from sandbox.session_manager.runner import STANDARD_OUTPUT_LIMIT, TRUNCATED
+from sandbox.session_manager.sessions import IDLE_TIMEOUT
 
 NODE = "i-0123456789abcdef0"
 FINAL = ("Success", "Failed", "TimedOut", "Cancelled")
@@ -121,6 +122,16 @@ def test_a_session_s_life(ssm: Any, manager: Bench) -> None:
     assert ssm.describe_sessions(State="Active")["Sessions"] == []
     (past,) = ssm.describe_sessions(State="History")["Sessions"]
     assert (past["SessionId"], past["Status"]) == (session_id, "Terminated")
+
+
+def test_a_session_in_which_nothing_happens_ends(ssm: Any, manager: Bench) -> None:
+    sessions = manager.gateway.sessions
+    idle, used = (sessions.get(ssm.start_session(Target=NODE)["SessionId"]) for _ in range(2))
+    assert idle is not None
+    assert used is not None
+    idle.active -= IDLE_TIMEOUT
+    sessions.end_idle(time.time() + 1)
+    assert (idle.status, used.status) == ("Terminated", "Connecting")
 
 
 def test_what_a_session_is_refused_for(ssm: Any) -> None:
