@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,23 +16,33 @@ class Reactor:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._conversations: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._run, name="hosts", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        with contextlib.suppress(RuntimeError):
-            self._loop.run_until_complete(asyncio.sleep(0))
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
     def serve(self, listening: list[socket.socket], conversation: Conversation) -> Callable[[], None]:
         """Accept on all these sockets; return how to stop. What has been accepted goes on."""
 
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # The loop itself forgets a conversation that waits for neither side's input, and it would be collected.
+            task = asyncio.current_task()
+            self._conversations.add(task)
+            try:
+                await conversation(reader, writer)
+            finally:
+                self._conversations.discard(task)
+
         async def accept() -> list[asyncio.Server]:
-            return [await asyncio.start_server(conversation, sock=each, backlog=100) for each in listening]
+            return [await asyncio.start_server(converse, sock=each, backlog=100) for each in listening]
 
         servers = self.call(accept())
 

@@ -1,0 +1,132 @@
+"""A node is a machine of its own: identity, disk, services, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hosts_bench import Node, boot, eventually, federation, machine, open_world
+
+from sandbox.hosts import HostsError, NamespaceWorld
+
+NUMBER = 70
+USER_DATA = "#!/bin/bash\necho once >> /root/ran\nid -un\necho $PPID > /root/parent\n"
+MANAGER = machine("manager", "10.0.0.5", USER_DATA, image="al2023-agraph")
+METADATA = {"/latest/meta-data/instance-id": "i-manager", "/latest/user-data": USER_DATA}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NamespaceWorld]:
+    world = open_world(NUMBER, tmp_path_factory.mktemp("world"))
+    world.arrange({"vpc-1": federation(NUMBER)})
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def manager(world: NamespaceWorld) -> Node:
+    node = boot(world, MANAGER, METADATA)
+    eventually(lambda: node.run("cloud-init status").stdout == "status: done\n")
+    return node
+
+
+def test_identity(manager: Node) -> None:
+    assert manager.out("hostname") == "ip-10-0-0-5\n"
+    assert manager.out("ip -4 -brief address show eth0").split()[2] == "10.0.0.5/32"
+    quick = "import socket, time; t = time.time(); print(socket.getfqdn()); assert time.time() - t < 0.5"
+    assert manager.out(f"python3 -c '{quick}'") == "ip-10-0-0-5.us-west-2.compute.internal\n"
+    assert manager.run("getent hosts nobody.example").returncode == 2
+    assert "Amazon Linux 2023" in manager.out("cat /etc/os-release")
+
+
+def test_users_and_sudo(manager: Node) -> None:
+    assert "ec2-user:x:1000:" in manager.out("getent passwd ec2-user")
+    assert manager.out("sudo -H -S -n -u root /bin/sh -c 'echo BECOME-SUCCESS ; id -u; echo $HOME'") == (
+        "BECOME-SUCCESS\n0\n/root\n"
+    )
+    assert (
+        manager.out("cd /; sudo -u ec2-user -i 'id -un; pwd; echo $HOME'")
+        == "ec2-user\n/home/ec2-user\n/home/ec2-user\n"
+    )
+    assert manager.out("sudo A=1 bash -c 'echo $A'") == "1\n"
+    assert manager.run("sudo -u nobody-here id").returncode == 1
+
+
+def test_a_python_that_ansible_can_use_and_the_sandboxs_own(manager: Node) -> None:
+    manager.out("/usr/bin/python3 -c 'import sys, json, urllib.request; assert sys.version_info >= (3, 9)'")
+    manager.out("/usr/lib/sandbox/run sandbox.hosts.errors")
+
+
+def test_private_directories(manager: Node) -> None:
+    assert manager.out("ls /home") == "ec2-user\nssm-user\n"
+    manager.out("touch /tmp/here /home/here /root/here /run/here /dev/shm/here /srv/here /usr/local/bin/here /etc/here")
+    for path in ("/tmp", "/home", "/root", "/run", "/dev/shm", "/srv", "/usr/local/bin", "/etc"):
+        assert not (Path(path) / "here").exists()
+    manager.out("script -qc 'tty' /dev/null | grep -q /dev/pts/0")
+
+
+def test_user_data_once_and_the_disk_kept(world: NamespaceWorld, manager: Node) -> None:
+    assert manager.out("cat /root/ran") == "once\n"
+    assert "root\n" in manager.out("cat /var/log/cloud-init-output.log")
+    manager.out("echo kept > /var/lib/kept; echo gone > /tmp/gone")
+    world.halt("i-manager")
+    again = boot(world, MANAGER, METADATA)
+    manager.process = again.process
+    eventually(lambda: again.run("cloud-init status --wait").stdout == "status: done\n")
+    assert again.out("cat /root/ran /var/lib/kept; [ ! -e /tmp/gone ]") == "once\nkept\n"
+
+
+def test_a_discarded_disk_is_gone(world: NamespaceWorld) -> None:
+    member = machine("member1", "10.0.1.6")
+    boot(world, member).out("touch /var/lib/kept")
+    world.discard("i-member1")
+    assert boot(world, member).run("ls /var/lib/kept").returncode == 2
+    world.discard("i-member1")
+
+
+def test_services(manager: Node) -> None:
+    unit = "[Service]\\nExecStart=/bin/sleep 1000\\nRestart=always\\nRestartSec=0\\n"
+    unit += "[Install]\\nWantedBy=multi-user.target\\n"
+    manager.out(f"printf '{unit}' > /etc/systemd/system/napper.service")
+    manager.out("systemctl enable napper; systemctl start napper")
+    assert "active (running)" in manager.out("systemctl status napper")
+    first = manager.out("systemctl show -p MainPID napper")
+    manager.out("systemctl restart napper")
+    assert manager.out("systemctl show -p MainPID napper") != first
+    manager.out("systemctl stop napper")
+    assert manager.run("systemctl is-active napper").stdout == "inactive\n"
+    assert manager.run("pgrep -f 'sleep 1000$'").stdout == ""
+
+
+def test_a_service_that_dies_comes_back(world: NamespaceWorld, manager: Node) -> None:
+    """A unit that was enabled at boot and says Restart=always."""
+    world.halt("i-manager")
+    manager.process = boot(world, MANAGER, METADATA).process
+    eventually(lambda: manager.run("pgrep -f 'sleep 1000$'").returncode == 0)
+    first = manager.out("pgrep -f 'sleep 1000$'")
+    manager.out("kill -9 $(pgrep -f 'sleep 1000$')")
+    eventually(lambda: manager.run("pgrep -f 'sleep 1000$'").stdout.strip() not in ("", first.strip()))
+
+
+def test_metadata_without_a_token(manager: Node) -> None:
+    assert manager.out("curl -sf http://169.254.169.254/latest/meta-data/instance-id") == "i-manager"
+    assert manager.run("curl -sf http://169.254.169.254/latest/meta-data/nothing").returncode == 22
+
+
+def test_metadata_with_a_token(world: NamespaceWorld) -> None:
+    member = machine("member0", "10.0.1.5", http_tokens="required")
+    node = boot(world, member, {"/latest/meta-data/instance-id": "i-member0"})
+    base = "http://169.254.169.254/latest"
+    assert "401 - Unauthorized" in node.out(f"curl -s {base}/meta-data/instance-id")
+    command = (
+        f"TOKEN=$(curl -sf -X PUT {base}/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60');"
+        f'curl -sf -H "X-aws-ec2-metadata-token: $TOKEN" {base}/meta-data/instance-id'
+    )
+    assert node.out(command) == "i-member0"
+    world.discard("i-member0")
+
+
+def test_an_unknown_image_is_refused(world: NamespaceWorld) -> None:
+    with pytest.raises(HostsError, match="There is no image nothing; the images are al2023, al2023-agraph, tutorial"):
+        world.boot(machine("x", "10.0.1.9", image="nothing"), lambda path: None)
