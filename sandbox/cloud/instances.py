@@ -202,6 +202,17 @@ class Instances(EC2Backend):  # type: ignore[misc]
         turn = instance.turn
         context.current().after(seconds, lambda: action() if instance.turn == turn else None)
 
+    def _when_ended(self, instance: Any, seconds: float, action: Callable[[], None]) -> None:
+        """Do something after a while, but not before the machine has ended: its network must not go first."""
+        here = context.current()
+        turn = instance.turn
+
+        def change() -> None:
+            if instance.turn == turn:
+                action()
+
+        self._later(instance, seconds, lambda: here.machines.then(instance.id, lambda: here.after(0, change)))
+
     def _start(self, instance: Any) -> Any:
         previous = instance.become(PENDING)
         self._later(instance, context.current().latency.instance_pending, lambda: self._running(instance))
@@ -265,7 +276,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
             return copy.copy(instance._state)
         previous = instance.become(STOPPING)
         self._end_machine(instance)
-        self._later(instance, context.current().latency.instance_stopping, lambda: self._stopped(instance))
+        self._when_ended(instance, context.current().latency.instance_stopping, lambda: self._stopped(instance))
         return previous
 
     def _stopped(self, instance: Any) -> None:
@@ -314,13 +325,13 @@ class Instances(EC2Backend):  # type: ignore[misc]
             return copy.copy(instance._state)
         previous = instance.become(SHUTTING_DOWN)
         self._end_machine(instance)
-        self._later(instance, context.current().latency.instance_shutting_down, lambda: self._terminated(instance))
+        context.current().machines.discard(instance.id)
+        self._when_ended(instance, context.current().latency.instance_shutting_down, lambda: self._terminated(instance))
         return previous
 
     def _terminated(self, instance: Any) -> None:
         instance.become(TERMINATED)
         here = context.current()
-        here.machines.discard(instance.id)
         for tell in here.terminated:
             tell(instance.id)
         for eni in list(instance.nics.values()):

@@ -44,6 +44,10 @@ class Machines:
         """Have a machine removed."""
         self._give(instance_id, lambda: self._world.discard(instance_id))
 
+    def then(self, instance_id: str, action: Act) -> None:
+        """Have something done when all that was ordered for a machine so far is carried out."""
+        self._give(instance_id, action)
+
     def wait(self, timeout: float) -> bool:
         """Wait until every order is carried out."""
         with self._lock:
