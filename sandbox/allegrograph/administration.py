@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.service import SERVER, Call, json_response, nothing
 from sandbox.allegrograph.users import ANONYMOUS, PERMISSIONS, Principal, User, access_entry
 from sandbox.allegrograph.web import Response
@@ -19,7 +19,7 @@ def create_catalog(call: Call) -> Response:
     """Make a catalog."""
     directory, name = call.service.directory, call.arguments["catalog"]
     if name in directory.catalogs:
-        raise Refusal(400, f"There is a catalog {name!r} already.", "PRECONDITION FAILED")
+        raise RefusedError(400, f"There is a catalog {name!r} already.", "PRECONDITION FAILED")
     directory.catalogs.append(name)
     directory.save()
     return nothing()
@@ -30,7 +30,7 @@ def delete_catalog(call: Call) -> Response:
     """Remove an empty catalog."""
     directory, name = call.service.directory, call.arguments["catalog"]
     if call.service.catalogs.repositories(name):
-        raise Refusal(400, f"The catalog {name!r} still has repositories.", "PRECONDITION FAILED")
+        raise RefusedError(400, f"The catalog {name!r} still has repositories.", "PRECONDITION FAILED")
     directory.catalogs.remove(name)
     directory.save()
     return nothing()
@@ -82,7 +82,7 @@ def add_user(call: Call) -> Response:
     """Make a user, who may open sessions; only the anonymous one has no password."""
     directory, name = call.service.directory, call.arguments["user"]
     if name in directory.users:
-        raise Refusal(400, f"There is a user {name!r} already.", "PRECONDITION FAILED")
+        raise RefusedError(400, f"There is a user {name!r} already.", "PRECONDITION FAILED")
     user = User(permissions=["session"])
     if name != ANONYMOUS:
         user.set_password(call.request.needed("password"))
@@ -96,7 +96,7 @@ def delete_user(call: Call) -> Response:
     directory, name = call.service.directory, call.arguments["user"]
     directory.user(name)
     if name == call.user:
-        raise Refusal(400, "Users cannot remove themselves.", "PRECONDITION FAILED")
+        raise RefusedError(400, "Users cannot remove themselves.", "PRECONDITION FAILED")
     del directory.users[name]
     return _saved(call)
 
@@ -178,7 +178,7 @@ def add_permission(call: Call) -> Response:
     """Give a permission."""
     permission = call.arguments["permission"]
     if permission not in PERMISSIONS:
-        raise Refusal(400, f"{permission!r} is not one of {', '.join(PERMISSIONS)}.", "MALFORMED PARAMETER")
+        raise RefusedError(400, f"{permission!r} is not one of {', '.join(PERMISSIONS)}.", "MALFORMED PARAMETER")
     held = _principal(call).permissions
     if permission not in held:
         held.append(permission)

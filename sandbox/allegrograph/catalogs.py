@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.store import Repository
 
 
@@ -48,10 +48,10 @@ class Catalogs:
         """A new repository; one of that name is replaced only where that is wanted."""
         with self._lock:
             if name in ("", ".", ".."):
-                raise Refusal(400, f"{name!r} is not a name for a repository.", "MALFORMED PARAMETER")
+                raise RefusedError(400, f"{name!r} is not a name for a repository.", "MALFORMED PARAMETER")
             if self.exists(catalog, name):
                 if not supersede:
-                    raise Refusal(400, f"There is a repository {name!r} already.", "PRECONDITION FAILED")
+                    raise RefusedError(400, f"There is a repository {name!r} already.", "PRECONDITION FAILED")
                 self.delete(catalog, name)
             (self._folder(catalog) / quote(name, safe="")).mkdir(parents=True)
             return self.repository(catalog, name)

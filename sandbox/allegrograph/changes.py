@@ -39,13 +39,14 @@ class Difference:
         self.complete = True
 
     def note_added(self, quads: Iterable[Quad]) -> Iterator[Quad]:
-        """Pass quads through and remember them."""
-        for quad in quads:
-            if len(self.added) < REMEMBERED:
-                self.added.append(quad)
-            else:
-                self.complete = False
-            yield quad
+        """Pass quads through and remember the first ones; written so that millions pass at the speed of C."""
+        remaining = iter(quads)
+        head = list(itertools.islice(remaining, REMEMBERED - len(self.added)))
+        self.added += head
+        more = list(itertools.islice(remaining, 1))
+        if more:
+            self.complete = False
+        return itertools.chain(head, more, remaining)
 
     def note_removed(self, quads: Sequence[Quad]) -> None:
         """Remember what was removed."""
@@ -71,6 +72,11 @@ class DirectChange:
         self.connection = connection
         self.difference = Difference()
         self.last_id = self._largest_id()
+
+    @property
+    def large(self) -> bool:
+        """Whether very many triples were added."""
+        return self._largest_id() - self.last_id > REMEMBERED
 
     def _largest_id(self) -> int:
         return int(self.connection.execute("SELECT coalesce(max(id), 0) FROM main.quad").fetchone()[0])
@@ -111,7 +117,7 @@ class DirectChange:
     def suppress(self, policy: str | None) -> None:
         """Before the commit: of the triples that this change added, keep only those that say something new."""
         if policy:
-            among = "main.quad WHERE s IN (SELECT s FROM main.quad WHERE id > {})".format(self.last_id)
+            among = f"main.quad WHERE s IN (SELECT s FROM main.quad WHERE id > {self.last_id})"
             self._remove_repeated(duplicate_columns(policy), among, self.last_id)
 
 

@@ -2,13 +2,11 @@
 
 import argparse
 import contextlib
-import os
 import signal
 import socket
 import sys
 import tempfile
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sandbox.allegrograph.service import Service
@@ -30,7 +28,7 @@ def _ports(text: str) -> range:
 def parser() -> argparse.ArgumentParser:
     """What the command line takes."""
     result = argparse.ArgumentParser(prog="allegrograph", description="A stand-in for an AllegroGraph server.")
-    result.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")  # noqa: S104
+    result.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     result.add_argument("--port", type=int, default=10035, help="port of the server (default: 10035)")
     result.add_argument(
         "--session-ports", type=_ports, default=range(16000, 17001), help="ports of sessions (default: 16000-17000)"
@@ -54,39 +52,50 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status."""
-    options = parser().parse_args(arguments)
+class StartError(Exception):
+    """Why the server does not start, with the remedy."""
+
+
+@contextlib.contextmanager
+def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
+    """A server that is ready to run; at the end its sessions and files are closed."""
     with contextlib.ExitStack() as stack:
         try:
             listener = _listener(options.host, options.port)
         except OSError as error:
-            print(
-                f"ERROR: port {options.port} of {options.host} cannot be had ({error.strerror}); "
-                "choose another with --port.",
-                file=sys.stderr,
-            )
-            return 1
+            raise StartError(
+                f"port {options.port} of {options.host} cannot be had ({error.strerror}); choose another with --port."
+            ) from error
+        stack.callback(listener.close)
         data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="allegrograph-")))
         try:
             service = Service(data, options.user, options.password, options.catalog, options.version_number)
         except OSError as error:
-            print(f"ERROR: the folder {data} cannot be used ({error.strerror}).", file=sys.stderr)
-            return 1
+            raise StartError(
+                f"the folder {data} cannot be used ({error.strerror}); choose another with --data."
+            ) from error
         server = Server(service, service.housekeeping)
         ports = range(0) if options.main_port_for_sessions else options.session_ports
         service.sessions = Sessions(options.host, ports, server)
         service.port = listener.getsockname()[1]
         server.add_listener(listener)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if threading.current_thread() is threading.main_thread():
+        try:
+            yield server, service
+        finally:
+            server.remove_listener(listener)
+            service.close()
+
+
+def serve(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        with prepared(options) as (server, service):
+            for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: server.stop())
-        print(f"allegrograph: ready on http://{options.host}:{service.port}", flush=True)
-        server.run()
-        server.remove_listener(listener)
-        service.close()
-    sys.stdout.flush()
-    # A query that cannot be interrupted must not keep the process alive.
-    if threading.current_thread() is threading.main_thread() and __name__ != "__main__" and threading.active_count() > 1:
-        os._exit(0)
+            print(f"allegrograph: ready on http://{options.host}:{service.port}", flush=True)
+            server.run()
+    except StartError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
     return 0

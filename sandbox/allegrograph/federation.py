@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from sandbox.allegrograph import terms
 from sandbox.allegrograph.members import LocalMember, RemoteMember, everything
-from sandbox.allegrograph.mirror import Mirror
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.mirror import Mirror, suspects
+from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.store import Repository, Settings
 from sandbox.allegrograph.targets import Place, Readable, read_only
 from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
@@ -22,6 +22,7 @@ from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
 _TOKEN = re.compile(r"\s*(?:(<[^>]*>)|(\+)|(\()|(\))|\{([^}]*)\}|\[([^\]]*)\]|([^\s<>+(){}\[\]]+))")
 AnyMember = LocalMember | RemoteMember
 _AT_ONCE = 8
+_BLOCK = 1 << 17
 _KEPT_FEDERATIONS = 2
 _KEPT_SECONDS = 600.0
 
@@ -53,7 +54,7 @@ def references(specification: str) -> list[Reference]:
         match = _TOKEN.match(specification, position)
         if not match:
             raise _bad(specification)
-        bracketed, plus, opening, closing, graphs, reasoner, bare = match.groups()
+        bracketed, _plus, opening, closing, graphs, reasoner, bare = match.groups()
         if bracketed or bare:
             groups[-1].append([Reference(bracketed[1:-1] if bracketed else bare)])
         elif opening:
@@ -64,7 +65,9 @@ def references(specification: str) -> list[Reference]:
             inner = groups.pop()
             groups[-1].append([each for members in inner for each in members])
         elif reasoner is not None:
-            raise Refusal(400, f"Reasoning [{reasoner}] is not available on this server; leave it out of the specification.")
+            raise RefusedError(
+                400, f"Reasoning [{reasoner}] is not available on this server; leave it out of the specification."
+            )
         elif graphs is not None:
             if not groups[-1]:
                 raise _bad(specification)
@@ -77,9 +80,9 @@ def references(specification: str) -> list[Reference]:
     return found
 
 
-def _bad(specification: str) -> Refusal:
+def _bad(specification: str) -> RefusedError:
     shown = re.sub(r"//[^/@<>]*@", "//", specification)
-    return Refusal(400, f"{shown!r} is not a session specification such as <a> + <b>.", "MALFORMED PARAMETER")
+    return RefusedError(400, f"{shown!r} is not a session specification such as <a> + <b>.", "MALFORMED PARAMETER")
 
 
 def remote_member(reference: Reference) -> RemoteMember:
@@ -87,7 +90,7 @@ def remote_member(reference: Reference) -> RemoteMember:
     parts = urlsplit(reference.name)
     if not parts.hostname or not re.fullmatch(r"(/catalogs/[^/]+)?/repositories/[^/]+/?", parts.path):
         shown = RemoteMember(reference.name).label
-        raise Refusal(400, f"{shown} is not the URL of a repository, such as http://host:10035/repositories/name.")
+        raise RefusedError(400, f"{shown} is not the URL of a repository, such as http://host:10035/repositories/name.")
     return RemoteMember(reference.name.rstrip("/"), reference.graphs)
 
 
@@ -117,6 +120,13 @@ class FederatedView:
             member.rows(replace(pattern, graphs=graphs), most) for member, graphs in asked if graphs is not None
         )
         yield from itertools.islice(found, offset, most)
+
+    def blocks(
+        self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0, *, graphs: bool = True
+    ) -> Iterator[str]:
+        """The same as text: N-Quads, or without their graphs N-Triples."""
+        for _, subject, predicate, object_, graph in self.rows(pattern, limit, offset):
+            yield f"{subject} {predicate} {object_} {f'{graph} ' if graph and graphs else ''}.\n"
 
     def contexts(self) -> list[str]:
         """The named graphs that hold something in some member."""
@@ -168,18 +178,18 @@ class Spool:
         self._file = everything(member) if member else None
         self.lines = 0
         self.suspects: set[str] = set()
-        self._rest = b""
-        self._find = Mirror().suspects
+        self._block = b""
+        self._position = 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        chunk = self._file.read(size) if self._file else b""
-        self.lines += chunk.count(b"\n")
-        block = self._rest + chunk
-        end = block.rfind(b"\n") + 1
-        self._rest = block[end:]
-        self.suspects.update(self._find(block[:end]))
-        return chunk
+        """The next bytes; blocks of whole lines are looked through as they pass."""
+        if self._position >= len(self._block) and self._file:
+            self._block, self._position = self._file.read(_BLOCK) + self._file.readline(), 0
+            self.lines += self._block.count(b"\n")
+            self.suspects |= suspects(self._block)
+        start = self._position
+        self._position = len(self._block) if size < 0 else start + size
+        return self._block[start : self._position]
 
     def close(self) -> None:
         """Remove the temporary file."""

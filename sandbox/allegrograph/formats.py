@@ -1,5 +1,6 @@
 """Reading and writing triples in the formats that AllegroGraph's clients use."""
 
+import io
 import json
 import re
 import secrets
@@ -13,7 +14,7 @@ from pyoxigraph import DefaultGraph, RdfFormat
 
 from sandbox.allegrograph import terms
 from sandbox.allegrograph.mirror import quads_of
-from sandbox.allegrograph.refusal import Refusal, malformed_data
+from sandbox.allegrograph.refusal import RefusedError, malformed_data
 from sandbox.allegrograph.views import Quad, Row
 
 _OXIGRAPH = {
@@ -74,44 +75,117 @@ def renamed(text: str) -> str:
 
 def parsed(source: Bytes, content_type: str, base: str | None, graphs: Sequence[str] | None) -> Iterator[Quad]:
     """The quads of a document; a triple goes into each of the graphs, where some are given."""
+    quads = _read(source, content_type, base or _DEFAULT_BASE)
     targets = list(graphs or [""])
-    for subject, predicate, object_, graph in _read(source, content_type, base or _DEFAULT_BASE):
-        if graph:
-            yield subject, predicate, object_, graph
+    return quads if targets == [""] else _placed(quads, targets)
+
+
+def _placed(quads: Iterator[Quad], targets: Sequence[str]) -> Iterator[Quad]:
+    for quad in quads:
+        if quad[3]:
+            yield quad
         else:
             for target in targets:
-                yield subject, predicate, object_, target
+                yield (*quad[:3], target)
 
 
 def _read(source: Bytes, content_type: str, base: str) -> Iterator[Quad]:
     if content_type == _TRIX:
-        yield from _trix(source)
-        return
+        return _trix(source)
     format_ = _OXIGRAPH.get(content_type)
     if format_ is None:
-        raise Refusal(400, f"{content_type or 'No content type'} is not a format of triples.", "UNSUPPORTED FILE FORMAT")
+        raise RefusedError(400, f"{content_type or 'No type'} is not a format of triples.", "UNSUPPORTED FILE FORMAT")
     if content_type == "application/x-extended-nquads":
         source = _WithoutAttributes(source)
-    run = "b" + secrets.token_hex(5).upper() + "x"
-    labels: dict[str, str] = {}
+    names = _BlankNames()
+    if format_ in (RdfFormat.N_TRIPLES, RdfFormat.N_QUADS):
+        return _lines(source, format_, names)
+    return _oxigraph(source, format_, base, names)
 
-    def text(term: object) -> str:
-        if isinstance(term, pyoxigraph.BlankNode):
-            label = term.value
-            return labels.setdefault(label, f"_:{run}{len(labels)}")
-        return terms.from_oxigraph(term)
 
+class _BlankNames:
+    """New labels for the blank nodes of one document."""
+
+    def __init__(self) -> None:
+        self._run = "_:b" + secrets.token_hex(5).upper() + "x"
+        self._labels: dict[str, str] = {}
+
+    def of(self, label: str) -> str:
+        """The label for one of the document's labels."""
+        return self._labels.setdefault(label, f"{self._run}{len(self._labels)}")
+
+    def text(self, term: object) -> str:
+        """The N-Triples text of a term."""
+        return self.of(term.value) if isinstance(term, pyoxigraph.BlankNode) else terms.from_oxigraph(term)
+
+
+def _oxigraph(
+    source: Bytes, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
+) -> Iterator[Quad]:
+    text = names.text
     try:
         for quad in pyoxigraph.parse(_Readable(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
             graph = "" if isinstance(quad.graph_name, DefaultGraph) else text(quad.graph_name)
             yield text(quad.subject), text(quad.predicate), text(quad.object), graph
     except (SyntaxError, ValueError) as error:
-        raise malformed_data(_words(error)) from error
+        words = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
+        words = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + first_line}", words)
+        raise malformed_data(f"The data does not parse: {words}") from error
 
 
-def _words(error: Exception) -> str:
-    words = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
-    return f"The data does not parse: {words}"
+_IRI = r"""<[^\x00-\x20<>"{}|^`\\]*>"""
+_BLANK = r"_:[A-Za-z][A-Za-z0-9]*"
+_LITERAL = (
+    r'"[^"\\\x00-\x1f\x7f]*"'
+    rf"(?:@[a-z]+(?:-[a-z0-9]+)*|\^\^(?!<http://www\.w3\.org/2001/XMLSchema\#string>){_IRI})?"
+)
+_PLAIN_LINE = re.compile(
+    rf"^({_IRI}|{_BLANK})[ \t]+({_IRI})[ \t]+({_IRI}|{_BLANK}|{_LITERAL})[ \t]*()\.[ \t]*\r?$", re.MULTILINE
+)
+_PLAIN_QUAD = re.compile(
+    rf"^({_IRI}|{_BLANK})[ \t]+({_IRI})[ \t]+({_IRI}|{_BLANK}|{_LITERAL})"
+    rf"(?:[ \t]+({_IRI}|{_BLANK}))?[ \t]*\.[ \t]*\r?$",
+    re.MULTILINE,
+)
+_BLOCK = 1 << 17
+
+
+def _lines(source: Bytes, format_: RdfFormat, names: _BlankNames) -> Iterator[Quad]:
+    """N-Triples and N-Quads by blocks of lines: plain ones by one regular expression, others by the real parser."""
+    plain = _PLAIN_LINE if format_ == RdfFormat.N_TRIPLES else _PLAIN_QUAD
+    passed, rest = 0, b""
+    while chunk := source.read(_BLOCK):
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            rest += chunk
+            continue
+        block, rest = rest + chunk[:end], chunk[end:]
+        yield from _block(block, plain, format_, names, passed)
+        passed += block.count(b"\n")
+    if rest:
+        yield from _block(rest, plain, format_, names, passed)
+
+
+def _block(block: bytes, plain: re.Pattern[str], format_: RdfFormat, names: _BlankNames, passed: int) -> Iterator[Quad]:
+    try:
+        rows: list[Quad] = plain.findall(block.decode())
+    except UnicodeDecodeError:
+        rows = []
+    if len(rows) != block.count(b"\n") + (not block.endswith(b"\n")):
+        return _oxigraph(io.BytesIO(block), format_, None, names, passed)
+    if b"_:" in block:
+        return (_with_names(row, names) for row in rows)
+    return iter(rows)
+
+
+def _with_names(row: Quad, names: _BlankNames) -> Quad:
+    subject, predicate, object_, graph = row
+    return (
+        names.of(subject[2:]) if subject.startswith("_:") else subject,
+        predicate,
+        names.of(object_[2:]) if object_.startswith("_:") else object_,
+        names.of(graph[2:]) if graph.startswith("_:") else graph,
+    )
 
 
 class _Readable:
@@ -185,8 +259,8 @@ def quads_of_json(document: object, namespaces: Mapping[str, str]) -> Iterator[Q
 
 # Writing
 
-_LINES = {"application/n-triples", "text/plain"}
-_QUAD_LINES = {"application/n-quads", "text/x-nquads", "application/x-extended-nquads"}
+TRIPLE_LINES = {"application/n-triples", "text/plain"}
+QUAD_LINES = {"application/n-quads", "text/x-nquads", "application/x-extended-nquads"}
 
 
 def serialised(rows: Iterable[Row], accept: str, namespaces: Mapping[str, str]) -> Iterator[str | bytes]:
@@ -195,20 +269,20 @@ def serialised(rows: Iterable[Row], accept: str, namespaces: Mapping[str, str]) 
         return _json_rows(rows, with_ids=False)
     if accept == "application/x-quints+json":
         return _json_rows(rows, with_ids=True)
-    if accept in _LINES:
+    if accept in TRIPLE_LINES:
         return (f"{s} {p} {o} .\n" for _, s, p, o, _ in rows)
     if accept == "text/table":
         return statement_table(rows)
     if accept == _TRIX:
         return _trix_document(rows)
     format_ = _OXIGRAPH.get(accept)
-    if accept in _QUAD_LINES or format_ is None:
+    if accept in QUAD_LINES or format_ is None:
         return (f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for _, s, p, o, g in rows)
     quads = (quad for row in rows for quad in quads_of([row[1:]]))
     data: Iterable[pyoxigraph.Quad] | Iterable[pyoxigraph.Triple] = quads
     if not format_.supports_datasets:
         data = (quad.triple for quad in quads)
-    result = pyoxigraph.serialize(data, format=format_, prefixes=_usable(namespaces))  # type: ignore[arg-type]
+    result = pyoxigraph.serialize(data, format=format_, prefixes=_usable(namespaces))
     return iter([result or b""])
 
 
@@ -274,6 +348,6 @@ def _trix_document(rows: Iterable[Row]) -> Iterator[str]:
 def open_file(path: str) -> IO[bytes]:
     """A file on the server's own disk."""
     try:
-        return open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+        return open(path, "rb")  # noqa: PTH123 - the caller closes it
     except OSError as error:
-        raise Refusal(404, f"The server cannot read {path}: {error.strerror}.") from error
+        raise RefusedError(404, f"The server cannot read {path}: {error.strerror}.") from error

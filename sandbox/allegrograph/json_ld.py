@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.allegrograph import formats, terms
-from sandbox.allegrograph.refusal import Refusal, malformed_data
+from sandbox.allegrograph.refusal import RefusedError, malformed_data
 from sandbox.allegrograph.views import Quad
 
 _SOURCE = "<http://franz.com/ns/allegrograph/6.4/load-meta#jsonLdSource>"
@@ -41,7 +41,7 @@ def _one(
     own = document.get("@context", [])
     contexts = outside + (own if isinstance(own, list) else [own])
     if any(isinstance(each, str) for each in contexts):
-        raise Refusal(400, "Contexts at other addresses are not fetched; put the context into the document.")
+        raise RefusedError(400, "Contexts at other addresses are not fetched; put the context into the document.")
     full = {**document, "@context": contexts} if contexts else document
     if not document or set(document) == {"@context"}:
         return
@@ -59,6 +59,6 @@ def _outside_context(text: str | None) -> list[Any]:
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise Refusal(400, "Contexts at other addresses are not fetched; give the context itself.") from error
+        raise RefusedError(400, "Contexts at other addresses are not fetched; give the context itself.") from error
     context = given.get("@context", given) if isinstance(given, dict) else given
     return context if isinstance(context, list) else [context]

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol
 from urllib.parse import unquote, urlencode, urlsplit
 
-from sandbox.allegrograph.mirror import Lines
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.store import Repository
 from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
 
@@ -25,8 +24,17 @@ _IN_MEMORY = 1 << 22
 class Member(Protocol):
     """One repository of a federation, maybe only some of its graphs."""
 
-    label: str
-    graphs: Sequence[str]
+    @property
+    def label(self) -> str:
+        """How errors call it."""
+
+    @property
+    def graphs(self) -> Sequence[str]:
+        """The graphs it is narrowed to; none means all."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other members."""
 
     def version(self) -> str:
         """Another text after each change."""
@@ -88,9 +96,8 @@ class LocalMember:
     def default_triples(self, spool: IO[bytes]) -> None:
         """Write the default graph's triples as N-Triples."""
         with self.repository.reading(self.filters) as view:
-            lines = Lines(view.lines(Pattern(graphs=("",))))
-            while chunk := lines.read(1 << 20):
-                spool.write(chunk)
+            for block in view.blocks(Pattern(graphs=("",))):
+                spool.write(block.encode())
 
     def duplicates(self) -> Iterator[Row]:
         """Each quad that is there already."""
@@ -118,7 +125,9 @@ class RemoteMember:
         return (self.url, tuple(self.graphs))
 
     @contextlib.contextmanager
-    def _answer(self, path: str, accept: str, parameters: Sequence[tuple[str, str]] = ()) -> Iterator[http.client.HTTPResponse]:
+    def _answer(
+        self, path: str, accept: str, parameters: Sequence[tuple[str, str]] = ()
+    ) -> Iterator[http.client.HTTPResponse]:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         default_port = 10036 if parts.scheme == "https" else 10035
@@ -138,19 +147,23 @@ class RemoteMember:
             yield answer
         except (OSError, http.client.HTTPException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise Refusal(500, f"The federation's member {self.label} does not answer: {reason or type(error).__name__}.") from error
+            raise RefusedError(
+                500, f"The federation's member {self.label} does not answer: {reason or type(error).__name__}."
+            ) from error
         finally:
             connection.close()
 
-    def _refused(self, answer: http.client.HTTPResponse) -> Refusal:
+    def _refused(self, answer: http.client.HTTPResponse) -> RefusedError:
         words = answer.read(2000).decode(errors="replace").strip()
         user = unquote(urlsplit(self.url).username or "")
         who = f"user {user!r}" if user else "a request without credentials"
         if answer.status == 401:
-            return Refusal(500, f"The federation's member {self.label} refused {who}: wrong user name or password.")
+            return RefusedError(
+                500, f"The federation's member {self.label} refused {who}: wrong user name or password."
+            )
         if answer.status == 403:
-            return Refusal(500, f"The federation's member {self.label} refused {who}: {words}")
-        return Refusal(500, f"The federation's member {self.label} answered {answer.status}: {words}")
+            return RefusedError(500, f"The federation's member {self.label} refused {who}: {words}")
+        return RefusedError(500, f"The federation's member {self.label} answered {answer.status}: {words}")
 
     def _json(self, path: str, accept: str = "application/json", parameters: Sequence[tuple[str, str]] = ()) -> object:
         with self._answer(path, accept, parameters) as answer:
@@ -211,10 +224,10 @@ def _rows(found: object) -> Iterator[Row]:
 
 def everything(member: Member) -> IO[bytes]:
     """The default graph's triples of a member in a temporary file, in memory while it is small."""
-    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
-    member.default_triples(spool)  # type: ignore[arg-type]
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    member.default_triples(spool)
     spool.seek(0)
-    return spool  # type: ignore[return-value]
+    return spool
 
 
 __all__ = ["EVERYTHING", "LocalMember", "Member", "RemoteMember", "everything"]

@@ -20,29 +20,29 @@ _BULK = 50_000
 
 Graph = NamedNode | BlankNode | DefaultGraph
 _SUSPECT = re.compile(terms.REWRITABLE.pattern.encode())
+_HINT = re.compile(
+    rb"""\^\^<http://www\.w3\.org/2001/XMLSchema#(?!string>|integer>)"""
+    rb"""|"(?!0"|-?[1-9])[^"\\\n]*"\^\^<http://www\.w3\.org/2001/XMLSchema#integer>"""
+)
 
 
-class Lines:
-    """An iterator of lines as a file that Oxigraph's loader can read."""
+class Blocks:
+    """An iterator of blocks of text as a file that Oxigraph's loader can read, two kilobytes at a time as it does."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._rest = b""
+    def __init__(self, blocks: Iterable[str]) -> None:
+        self._blocks = iter(blocks)
+        self._block = b""
+        self._position = 0
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most `size`; nothing at the end."""
-        pieces, length = [self._rest], len(self._rest)
-        while size < 0 or length < size:
-            batch = "".join(line for line, _ in zip(self._lines, range(1000), strict=False)).encode()
-            if not batch:
-                break
-            pieces.append(batch)
-            length += len(batch)
-        joined = b"".join(pieces)
         if size < 0:
-            size = len(joined)
-        self._rest = joined[size:]
-        return joined[:size]
+            return self._block[self._position :] + "".join(self._blocks).encode()
+        if self._position >= len(self._block):
+            self._block, self._position = next(self._blocks, "").encode(), 0
+        start = self._position
+        self._position += size
+        return self._block[start : self._position]
 
 
 def copy_name(graph: str, copy: int) -> str:
@@ -54,6 +54,13 @@ def quads_of(rows: Iterable[Quad]) -> Iterator[pyoxigraph.Quad]:
     """Oxigraph's quads of exact ones."""
     text = "".join(f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for s, p, o, g in rows)
     return iter(pyoxigraph.parse(text, RdfFormat.N_QUADS, lenient=True))
+
+
+def suspects(lines: bytes) -> set[str]:
+    """The literals in lines of N-Triples that Oxigraph may spell otherwise."""
+    if not _HINT.search(lines):
+        return set()
+    return {found.decode() for line in lines.splitlines() if _HINT.search(line) for found in _SUSPECT.findall(line)}
 
 
 class Mirror:
@@ -73,7 +80,7 @@ class Mirror:
         """A mirror of everything in a view."""
         mirror = cls()
         mirror.size = view.size()
-        mirror._load(view.lines(), mirror.size)
+        mirror._load(view.blocks(), mirror.size)
         if len(mirror.store) != mirror.size:
             mirror._add_all(row[1:] for row in view.duplicates("spog"))
         if len(mirror.store) != mirror.size:
@@ -92,9 +99,9 @@ class Mirror:
                 mirror._note_original(each, each)
         return mirror
 
-    def _load(self, lines: Iterable[str], size: int) -> None:
+    def _load(self, blocks: Iterable[str], size: int) -> None:
         load = self.store.bulk_load if size > _BULK else self.store.load
-        load(Lines(lines), RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]
+        load(Blocks(blocks), RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]
 
     def load_member(self, number: int, triples: object) -> int:
         """Load a federation member's N-Triples into a graph that stands for its default graph; how many are new."""
@@ -140,8 +147,9 @@ class Mirror:
             if quad in self.store:
                 copy = self._count(quad, row[3])
                 self._copies[row[3]] = max(copy, self._copies.get(row[3], 0))
-                quad = self._copy(quad, row[3], copy)
-            self.store.add(quad)
+                self.store.add(self._copy(quad, row[3], copy))
+            else:
+                self.store.add(quad)
             if terms.REWRITABLE.fullmatch(row[2]):
                 self.note_originals([row[2]])
 
@@ -168,9 +176,7 @@ class Mirror:
     def _copy(quad: pyoxigraph.Quad, graph: str, copy: int) -> pyoxigraph.Quad:
         if copy == 0:
             return quad
-        return pyoxigraph.Quad(
-            quad.subject, quad.predicate, quad.object, NamedNode(copy_name(graph, copy)[1:-1])
-        )
+        return pyoxigraph.Quad(quad.subject, quad.predicate, quad.object, NamedNode(copy_name(graph, copy)[1:-1]))
 
     # Exact terms
 
@@ -196,10 +202,6 @@ class Mirror:
         known = self._originals.get(stored, ())
         if text not in known:
             self._originals[stored] = (*known, text)
-
-    def suspects(self, chunk: bytes) -> list[str]:
-        """The literals in a piece of N-Triples that Oxigraph may spell otherwise."""
-        return list({found.decode() for found in _SUSPECT.findall(chunk)})
 
     def originals(self, text: str) -> tuple[str, ...]:
         """Every spelling that the data has for a term of Oxigraph's answer."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.store import Settings
 
 STANDARD = {
@@ -25,7 +25,7 @@ KINDS = ("user", "repository", "default", "any")
 
 def _name(kind: str, user: str) -> str:
     if kind not in KINDS:
-        raise Refusal(400, f"type={kind!r} is not one of {', '.join(KINDS)}.", "MALFORMED PARAMETER")
+        raise RefusedError(400, f"type={kind!r} is not one of {', '.join(KINDS)}.", "MALFORMED PARAMETER")
     return f"namespaces:user:{user}" if kind == "user" else f"namespaces:{kind}"
 
 

@@ -10,7 +10,7 @@ from pyoxigraph import BlankNode, Literal, NamedNode
 
 from sandbox.allegrograph import sparql, terms
 from sandbox.allegrograph.mirror import PRIVATE, Graph, Mirror, graph_term
-from sandbox.allegrograph.refusal import Refusal, malformed_query
+from sandbox.allegrograph.refusal import RefusedError, malformed_query
 
 _BLANK_FUNCTION = NamedNode(PRIVATE + "blank")
 _CASTS = ("int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger", "unsignedInt", "unsignedLong")
@@ -74,7 +74,7 @@ def _within(timeout: float, work: Callable[[], Answer]) -> Answer:
     worker.start()
     worker.join(timeout)
     if not outcome:
-        raise Refusal(400, f"The query did not finish within {timeout:g} s.", "QUERY TIMEOUT")
+        raise RefusedError(400, f"The query did not finish within {timeout:g} s.", "QUERY TIMEOUT")
     result = outcome[0]
     if isinstance(result, BaseException):
         raise result
@@ -93,7 +93,7 @@ def _evaluate(mirror: Mirror, query: Query) -> Answer:
             text,
             prefixes=dict(query.prefixes),
             use_default_graph_as_union=union,
-            default_graph=default,  # type: ignore[arg-type]
+            default_graph=default,
             named_graphs=named,
             substitutions=substitutions or None,  # type: ignore[arg-type]
             custom_functions=_FUNCTIONS,

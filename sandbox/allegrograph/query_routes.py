@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.allegrograph import results, sparql, terms, updates
 from sandbox.allegrograph.queries import Answer, Query, Solutions, evaluate
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.service import STORE, Call, json_response
 from sandbox.allegrograph.statement_routes import graphs_of
 from sandbox.allegrograph.web import Response
@@ -40,7 +40,9 @@ def query_or_update(call: Call) -> Response:
 def _check_language(call: Call) -> None:
     language = call.request.value("queryLn") or "sparql"
     if language.lower() != "sparql":
-        raise Refusal(400, f"Queries in {language} are not available on this server.", "UNSUPPORTED QUERY LANGUAGE")
+        raise RefusedError(
+            400, f"Queries in {language} are not available on this server.", "UNSUPPORTED QUERY LANGUAGE"
+        )
 
 
 def _updated(call: Call, text: str) -> Response:
@@ -92,5 +94,5 @@ def _timeout(call: Call) -> float | None:
     try:
         seconds = float(value)
     except ValueError as error:
-        raise Refusal(400, f"timeout={value!r} is not a number of seconds.", "MALFORMED PARAMETER") from error
+        raise RefusedError(400, f"timeout={value!r} is not a number of seconds.", "MALFORMED PARAMETER") from error
     return seconds if seconds > 0 else None

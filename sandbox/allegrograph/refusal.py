@@ -1,8 +1,8 @@
 """What the server refuses, in the form in which AllegroGraph says it."""
 
 
-class Refusal(Exception):
-    """An answer other than success: a status and one sentence, with AllegroGraph's error code in front where it has one."""
+class RefusedError(Exception):
+    """An answer other than success: a status and a sentence, with AllegroGraph's error code where it has one."""
 
     def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -17,16 +17,16 @@ class Refusal(Exception):
         return f"{self.code}: {line}" if self.code else line
 
 
-def malformed_query(words: str) -> Refusal:
+def malformed_query(words: str) -> RefusedError:
     """A query or update that does not parse or cannot be evaluated."""
-    return Refusal(400, words, "MALFORMED QUERY")
+    return RefusedError(400, words, "MALFORMED QUERY")
 
 
-def malformed_data(words: str) -> Refusal:
+def malformed_data(words: str) -> RefusedError:
     """Triples or terms that do not parse."""
-    return Refusal(400, words, "MALFORMED DATA")
+    return RefusedError(400, words, "MALFORMED DATA")
 
 
-def missing(what: str) -> Refusal:
+def missing(what: str) -> RefusedError:
     """Something named in the request does not exist."""
-    return Refusal(404, what)
+    return RefusedError(404, what)

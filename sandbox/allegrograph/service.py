@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.allegrograph.catalogs import Catalogs
 from sandbox.allegrograph.federation import FederationCache, FederationTarget
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.sessions import Session, Sessions
 from sandbox.allegrograph.store import Repository
 from sandbox.allegrograph.targets import RepositoryTarget, SessionTarget
@@ -37,9 +37,7 @@ class Call:
     def target(self) -> AnyTarget:
         """The repository, session or federation that the request is about."""
         if self.target_or_none is None:
-            self.target_or_none = RepositoryTarget(
-                self.service.catalogs.repository(self.catalog, self.repository_name)
-            )
+            self.target_or_none = RepositoryTarget(self.service.catalogs.repository(self.catalog, self.repository_name))
         return self.target_or_none
 
     @property
@@ -106,7 +104,7 @@ class Routes:
         allowed = sorted({each.method for each in self._routes if each.matches(each.method, path) is not None})
         shown = "/".join(path)
         if allowed:
-            raise Refusal(405, f"{method} is not possible on /{shown}; use {' or '.join(allowed)}.")
+            raise RefusedError(405, f"{method} is not possible on /{shown}; use {' or '.join(allowed)}.")
         raise missing(f"There is nothing at /{shown} on this server.")
 
 
@@ -168,7 +166,7 @@ class Service:
         session = self.sessions.find(path[1] if len(path) > 1 else "")
         owner = self.directory.authenticated(call.request.headers.get("Authorization"))
         if owner != session.user and not self.directory.is_super(owner):
-            raise Refusal(403, f"The session belongs to user {session.user!r}, not to {owner!r}.")
+            raise RefusedError(403, f"The session belongs to user {session.user!r}, not to {owner!r}.")
         call.session, call.target_or_none = session, session.target
         if isinstance(session.target, SessionTarget):
             call.catalog, call.repository_name = session.target.repository.catalog, session.target.repository.name

@@ -11,7 +11,7 @@ from sandbox.allegrograph.federation import (
     remote_member,
     unquoted,
 )
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.service import SERVER, STORE, Call, json_response, nothing
 from sandbox.allegrograph.store import Settings
 from sandbox.allegrograph.targets import SessionTarget
@@ -90,7 +90,7 @@ def set_autocommit(call: Call) -> Response:
     """Make each request a transaction of its own, or not."""
     target = call.target
     if call.session is None:
-        raise Refusal(400, "Only a session has a commit mode; open one first.", "PRECONDITION FAILED")
+        raise RefusedError(400, "Only a session has a commit mode; open one first.", "PRECONDITION FAILED")
     if isinstance(target, SessionTarget):
         target.set_autocommit(call.request.flag("on"))
     return nothing()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandbox.allegrograph.federation import FederationTarget
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.targets import SessionTarget
 
 DEFAULT_LIFETIME = 300
@@ -60,7 +60,7 @@ class Sessions:
         """A new session; its port answers when this returns."""
         seconds = DEFAULT_LIFETIME if lifetime is None else lifetime
         if not 0 < seconds <= LONGEST_LIFETIME:
-            raise Refusal(
+            raise RefusedError(
                 400, f"A session's lifetime must be 1 to {LONGEST_LIFETIME} s, not {seconds}.", "MALFORMED PARAMETER"
             )
         listener = self._listener() if self._ports else None
@@ -85,7 +85,7 @@ class Sessions:
                     listener.close()
                 else:
                     return listener
-        raise Refusal(500, f"No port from {self._ports[0]} to {self._ports[-1]} is free for a session.")
+        raise RefusedError(500, f"No port from {self._ports[0]} to {self._ports[-1]} is free for a session.")
 
     def find(self, identity: str) -> Session:
         """A session that must still be there."""

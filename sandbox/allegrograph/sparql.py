@@ -1,5 +1,6 @@
 """Looking at SPARQL text without evaluating it: tokens, form, datasets, and the operations of an update."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ _TOKEN = re.compile(
     r"""
       (?P<space>[\s]+|\#[^\n]*)
     | (?P<iri><[^<>"{}|^`\\\s]*>)
-    | (?P<string>\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    | (?P<string>\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''
+        |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
     | (?P<variable>[?$]\w+)
     | (?P<language>@[A-Za-z]+(?:-[A-Za-z0-9]+)*)
     | (?P<name>(?:[^\W\d_][\w.-]*)?:(?:[\w:%]|\\.)?(?:(?:[\w:%.-]|\\.)*(?:[\w:%-]|\\.))?)
@@ -96,7 +98,7 @@ def dataset(parts: Sequence[Token], known: Mapping[str, str], keyword: str = "FR
 
 def computed_variables(parts: Sequence[Token]) -> set[str]:
     """The variables that get a computed value: those after AS."""
-    pairs = zip(parts, parts[1:], strict=False)
+    pairs = itertools.pairwise(parts)
     return {after.text[1:] for part, after in pairs if part.word == "AS" and after.kind == "variable"}
 
 

@@ -1,13 +1,12 @@
 """Adding, finding and removing triples over HTTP."""
 
-import contextlib
 import gzip
 import itertools
 import json
 from collections.abc import Iterator, Sequence
 
 from sandbox.allegrograph import formats, json_ld, terms
-from sandbox.allegrograph.refusal import Refusal, malformed_data
+from sandbox.allegrograph.refusal import RefusedError, malformed_data
 from sandbox.allegrograph.service import STORE, Call, entity_tag, json_response, nothing
 from sandbox.allegrograph.views import COLUMNS, EVERYTHING, Pattern, Quad, Range, Row
 from sandbox.allegrograph.web import Response
@@ -52,7 +51,9 @@ def size(call: Call) -> Response:
 def generation(call: Call) -> Response:
     """A number that grows with each commit, and an entity tag that tells two histories apart."""
     number = call.target.version.rpartition("-")[2]
-    return Response(number if number.isdigit() else "0", content_type="application/json", headers=entity_tag(call.target))
+    return Response(
+        number if number.isdigit() else "0", content_type="application/json", headers=entity_tag(call.target)
+    )
 
 
 @STORE.route("GET", "contexts", "read")
@@ -69,7 +70,16 @@ def statements(call: Call) -> Response:
     limit, offset = call.request.number("limit"), call.request.number("offset") or 0
     if call.request.accept == "text/integer" and limit is None and not offset and pattern == EVERYTHING:
         return size(call)
+    accept = call.request.accept or "application/x-extended-nquads"
+    if accept in formats.TRIPLE_LINES | formats.QUAD_LINES:
+        blocks = _read_blocks(call, pattern, limit, offset, graphs=accept in formats.QUAD_LINES)
+        return Response(blocks, content_type=accept)
     return written(call, _read(call, pattern, limit, offset))
+
+
+def _read_blocks(call: Call, pattern: Pattern, limit: int | None, offset: int, *, graphs: bool) -> Iterator[str]:
+    with call.target.reading(call.filters) as view:
+        yield from view.blocks(pattern, limit, offset, graphs=graphs)
 
 
 def _read(call: Call, pattern: Pattern, limit: int | None = None, offset: int = 0) -> Iterator[Row]:
@@ -88,7 +98,7 @@ def _ids(values: Sequence[object]) -> list[int]:
     try:
         return [int(str(each)) for each in values]
     except ValueError as error:
-        raise Refusal(400, f"A triple's id is a whole number: {error}", "MALFORMED PARAMETER") from error
+        raise RefusedError(400, f"A triple's id is a whole number: {error}", "MALFORMED PARAMETER") from error
 
 
 @STORE.route("GET", "statements/duplicates", "read")
@@ -163,30 +173,28 @@ def replace_statements(call: Call) -> Response:
 
 def _add(call: Call, *, replace: bool) -> Response:
     commit_every = call.request.number("commit")
-    with contextlib.closing(_document(call)) as quads:
-        if commit_every and not replace:
-            added = 0
-            batch: list[Quad] = []
-            try:
-                for quad in quads:
-                    batch.append(quad)
-                    if len(batch) == commit_every:
-                        added += _add_batch(call, batch)
-                        batch = []
-            except Refusal as refusal:
-                raise Refusal(
-                    refusal.status, f"{refusal.message} {added} triples before it are committed.", refusal.code
-                ) from refusal
-            return json_response(added + _add_batch(call, batch))
-        with call.target.writing() as place:
-            if replace:
-                place.change.remove(Pattern(graphs=graphs_of(call)))
-            return json_response(place.change.add(quads))
+    quads = _document(call)
+    if commit_every and not replace:
+        return _add_in_batches(call, quads, commit_every)
+    with call.target.writing() as place:
+        if replace:
+            place.change.remove(Pattern(graphs=graphs_of(call)))
+        return json_response(place.change.add(quads))
+
+
+def _add_in_batches(call: Call, quads: Iterator[Quad], size: int) -> Response:
+    """Commit after every so many; what was committed stays when a later triple is wrong."""
+    added = 0
+    try:
+        while batch := list(itertools.islice(quads, size)):
+            added += _add_batch(call, batch)
+    except RefusedError as error:
+        words = f"{error.message} {added} triples before it are committed."
+        raise RefusedError(error.status, words, error.code) from error
+    return json_response(added)
 
 
 def _add_batch(call: Call, batch: Sequence[Quad]) -> int:
-    if not batch:
-        return 0
     with call.target.writing() as place:
         return place.change.add(batch)
 

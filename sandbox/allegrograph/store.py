@@ -148,6 +148,9 @@ class Repository:
                 connection.execute("UPDATE main.setting SET value = ? WHERE name = 'generation'", [str(generation)])
                 connection.execute("COMMIT")
                 self._mirror_generation = generation
+                if change.large:
+                    # The write-ahead log has grown as large as what was loaded; give the space back.
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except BaseException:
                 with self._mirror_lock:
                     self.mirror = None
@@ -156,7 +159,7 @@ class Repository:
                 raise
 
     def refresh_mirror(self, change: DirectChange) -> None:
-        """Bring the SPARQL copy up to date with what the transaction has done so far; nobody else sees it until it ends."""
+        """Bring the SPARQL copy up to date with the transaction so far; nobody else sees it until that ends."""
         self._mirror_held.enter_context(self._mirror_lock)
         self.mirror = refreshed(self.mirror, change)
 

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from sandbox.allegrograph import namespaces
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.service import STORE, Call, json_response, nothing
 from sandbox.allegrograph.views import duplicate_columns
 from sandbox.allegrograph.web import Response
@@ -34,7 +34,7 @@ def create(call: Call) -> Response:
     chosen = [each for each in request.url_parameters.get("index", []) if each]
     wrong = [each for each in chosen if each not in VALID_INDICES]
     if wrong:
-        raise Refusal(400, f"{wrong[0]!r} is not an index.", "MALFORMED PARAMETER")
+        raise RefusedError(400, f"{wrong[0]!r} is not an index.", "MALFORMED PARAMETER")
     repository = service.catalogs.create(call.catalog, call.repository_name, supersede=supersede)
     if chosen:
         repository.settings.put("indices", chosen)
@@ -143,7 +143,7 @@ def add_index(call: Call) -> Response:
     """Note an index."""
     index = call.arguments["index"]
     if index not in VALID_INDICES:
-        raise Refusal(400, f"{index!r} is not an index.", "MALFORMED PARAMETER")
+        raise RefusedError(400, f"{index!r} is not an index.", "MALFORMED PARAMETER")
     present = list(call.target.settings.get("indices", _USUAL_INDICES))
     call.target.settings.put("indices", present if index in present else [*present, index])
     return nothing()
@@ -270,11 +270,11 @@ def set_query_option(call: Call) -> Response:
     """Set a query option that AllegroGraph knows."""
     name, text = call.arguments["name"], call.request.text()
     if name not in _QUERY_OPTIONS:
-        raise Refusal(400, f"{name!r} is not a query option.", "MALFORMED PARAMETER")
+        raise RefusedError(400, f"{name!r} is not a query option.", "MALFORMED PARAMETER")
     try:
         value = _QUERY_OPTIONS[name](text)
     except ValueError as error:
-        raise Refusal(400, f"{name} cannot be {text!r}.", "MALFORMED PARAMETER") from error
+        raise RefusedError(400, f"{name} cannot be {text!r}.", "MALFORMED PARAMETER") from error
     call.target.settings.put(f"query_options:{call.user}", {**_options(call), name: value})
     return nothing()
 

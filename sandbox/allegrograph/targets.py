@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 from sandbox.allegrograph.changes import OVERLAY, Change, DirectChange, OverlayChange
 from sandbox.allegrograph.mirror import Mirror
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.store import Repository, Settings, refreshed
 from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row, View
 
@@ -22,6 +22,11 @@ class Readable(Protocol):
     def rows(self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0) -> Iterator[Row]:
         """The quads that match."""
 
+    def blocks(
+        self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0, *, graphs: bool = True
+    ) -> Iterator[str]:
+        """The same as text: N-Quads, or without their graphs N-Triples."""
+
     def contexts(self) -> list[str]:
         """The named graphs that hold something."""
 
@@ -32,7 +37,9 @@ class Readable(Protocol):
 class Place(Protocol):
     """A transaction whose state so far can be read and queried."""
 
-    change: Change
+    @property
+    def change(self) -> Change:
+        """Where changes go."""
 
     def view(self) -> View:
         """The state with what has been changed so far."""
@@ -249,8 +256,8 @@ class SessionTarget:
             self._connection.close()
 
 
-def read_only() -> Refusal:
+def read_only() -> RefusedError:
     """What a federation says to a write."""
-    return Refusal(
+    return RefusedError(
         400, "A federated session is read-only; add or delete in the member's own repository.", "PRECONDITION FAILED"
     )

@@ -14,7 +14,7 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 _PLAIN = re.compile(
     r"""<[^\x00-\x20<>"{}|^`\\]*>"""
     r"""|_:[A-Za-z][A-Za-z0-9]*"""
-    r'''|"[^"\\\x00-\x1f\x7f]*"(?:@[a-z]+(?:-[a-z0-9]+)*'''
+    r"""|"[^"\\\x00-\x1f\x7f]*"(?:@[a-z]+(?:-[a-z0-9]+)*"""
     r"""|\^\^<(?!http://www\.w3\.org/2001/XMLSchema\#string>)[^\x00-\x20<>"{}|^`\\]*>)?"""
 )
 _LITERAL = re.compile(

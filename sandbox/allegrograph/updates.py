@@ -4,35 +4,22 @@ import itertools
 import secrets
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
 from urllib.error import URLError
 
 import pyoxigraph
 from pyoxigraph import RdfFormat, Store
 
 from sandbox.allegrograph import formats, sparql, terms
-from sandbox.allegrograph.changes import Change
-from sandbox.allegrograph.mirror import PRIVATE, Mirror
+from sandbox.allegrograph.mirror import PRIVATE
 from sandbox.allegrograph.queries import Query, Solutions, evaluate, tidied
-from sandbox.allegrograph.refusal import Refusal, malformed_query
-from sandbox.allegrograph.views import EVERYTHING, Pattern, Quad, View
+from sandbox.allegrograph.refusal import RefusedError, malformed_query
+from sandbox.allegrograph.targets import Place
+from sandbox.allegrograph.views import EVERYTHING, Pattern, Quad
 
 _VARIABLE = PRIVATE + "variable:"
 
 
-class Workplace(Protocol):
-    """Where an update takes place: a transaction whose state so far can be read and queried."""
-
-    change: Change
-
-    def view(self) -> View:
-        """The state with what has been changed so far."""
-
-    def mirror(self) -> Mirror:
-        """The same for SPARQL."""
-
-
-def execute(place: Workplace, text: str, known: Mapping[str, str]) -> None:
+def execute(place: Place, text: str, known: Mapping[str, str]) -> None:
     """Carry out all operations of an update."""
     _check(text, known)
     for operation in sparql.operations(text):
@@ -54,7 +41,7 @@ def _check(text: str, known: Mapping[str, str]) -> None:
 class _Execution:
     """One operation of an update."""
 
-    def __init__(self, place: Workplace, operation: sparql.Operation, known: Mapping[str, str]) -> None:
+    def __init__(self, place: Place, operation: sparql.Operation, known: Mapping[str, str]) -> None:
         self.place = place
         self.operation = operation
         self.parts = operation.parts
@@ -96,7 +83,9 @@ class _Execution:
         """The quads of a data block or template; each run names its blank nodes anew."""
         declared = "".join(f"PREFIX {prefix}: <{iri}>\n" for prefix, iri in self.known.items())
         declared += "".join(
-            f"BASE {after.text}\n" for part, after in _pairs(sparql.tokens(self.operation.prologue)) if part.word == "BASE"
+            f"BASE {after.text}\n"
+            for part, after in _pairs(sparql.tokens(self.operation.prologue))
+            if part.word == "BASE"
         )
         blocks = "".join(
             f"GRAPH {name or graph} {{ {triples} }}\n" if name or graph else f"{{ {triples} }}\n"
@@ -215,9 +204,9 @@ class _Execution:
                 if kind in ("text/plain", "application/octet-stream"):
                     kind = formats.type_of_file(address)
                 self.place.change.add(formats.parsed(answer, kind, base=address, graphs=[graph] if graph else None))
-        except (URLError, OSError, Refusal) as error:
+        except (URLError, OSError, RefusedError) as error:
             if not self.silent:
-                raise Refusal(400, f"LOAD <{address}> failed: {error}", "MALFORMED QUERY") from error
+                raise RefusedError(400, f"LOAD <{address}> failed: {error}", "MALFORMED QUERY") from error
 
 
 def _pairs(parts: Sequence[sparql.Token]) -> Iterator[tuple[sparql.Token, sparql.Token]]:

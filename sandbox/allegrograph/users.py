@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.allegrograph import terms
-from sandbox.allegrograph.refusal import Refusal, missing
+from sandbox.allegrograph.refusal import RefusedError, missing
 from sandbox.allegrograph.views import Filters, Pattern
 
 PERMISSIONS = ("super", "eval", "session", "replication")
@@ -100,7 +100,7 @@ class Directory:
         if authorization is None:
             if ANONYMOUS in self.users:
                 return ANONYMOUS
-            raise Refusal(401, "This server asks for a user name and a password.")
+            raise RefusedError(401, "This server asks for a user name and a password.")
         kind, _, encoded = authorization.partition(" ")
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -108,7 +108,7 @@ class Directory:
             name, password = "", ""
         user = self.users.get(name)
         if kind.lower() != "basic" or user is None or not user.knows(password):
-            raise Refusal(401, "Wrong user name or password.")
+            raise RefusedError(401, "Wrong user name or password.")
         return name
 
     def user(self, name: str) -> User:
@@ -164,18 +164,20 @@ class Directory:
         """Refuse a user who lacks a permission."""
         if not self.is_super(name) and permission not in self.effective_permissions(name):
             needed = "a superuser" if permission == "super" else f"the permission {permission!r}"
-            raise Refusal(403, f"User {name!r} may not do this; it takes {needed}.")
+            raise RefusedError(403, f"User {name!r} may not do this; it takes {needed}.")
 
     def require_access(self, name: str, kind: str, catalog: str, repository: str) -> None:
         """Refuse a user who may not read or write a repository."""
         if not self.may(name, kind, catalog, repository):
             full = f"{catalog}:{repository}" if catalog else repository
-            raise Refusal(403, f"User {name!r} has no {kind} access to {full}.")
+            raise RefusedError(403, f"User {name!r} has no {kind} access to {full}.")
 
 
 def _pattern(places: dict[str, str | None]) -> Pattern:
-    chosen = [(terms.canonical(text),) if (text := places.get(place)) else () for place in "spog"]
-    return Pattern(*chosen)
+    subjects, predicates, objects, graphs = (
+        (terms.canonical(text),) if (text := places.get(place)) else () for place in "spog"
+    )
+    return Pattern(subjects, predicates, objects, graphs)
 
 
 def access_entry(read: bool, write: bool, catalog: str, repository: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sandbox.allegrograph import terms
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.refusal import RefusedError
 
 Quad = tuple[str, str, str, str]
 """Subject, predicate, object, graph; the default graph is the empty text."""
@@ -91,8 +91,14 @@ def in_range(text: str, lowest: str, highest: str) -> bool:
 def duplicate_columns(mode: str) -> str:
     """The columns that must agree for two triples to be duplicates."""
     if mode not in DUPLICATE_MODES:
-        raise Refusal(400, f'{mode!r} is not a kind of duplicate; use "spo" or "spog".', "MALFORMED PARAMETER")
+        raise RefusedError(400, f'{mode!r} is not a kind of duplicate; use "spo" or "spog".', "MALFORMED PARAMETER")
     return DUPLICATE_MODES[mode]
+
+
+def _page(limit: int | None, offset: int) -> str:
+    if limit is None and not offset:
+        return " ORDER BY id"
+    return f" ORDER BY id LIMIT {-1 if limit is None else int(limit)} OFFSET {int(offset)}"
 
 
 @dataclass
@@ -120,10 +126,7 @@ class View:
 
     def rows(self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0) -> Iterator[Row]:
         """The quads that match, in the order in which they came."""
-        tail = " ORDER BY id"
-        if limit is not None or offset:
-            tail += f" LIMIT {-1 if limit is None else int(limit)} OFFSET {int(offset)}"
-        yield from self._select("id, s, p, o, g", pattern, tail)
+        yield from self._select("id, s, p, o, g", pattern, _page(limit, offset))
 
     def contexts(self) -> list[str]:
         """The named graphs that hold something."""
@@ -138,10 +141,14 @@ class View:
             values,
         )
 
-    def lines(self, pattern: Pattern = EVERYTHING) -> Iterator[str]:
-        """The quads that match as lines of N-Quads."""
-        for (line,) in self._select("s||' '||p||' '||o||' '||g||CASE g WHEN '' THEN '.' ELSE ' .' END", pattern):
-            yield line + "\n"
+    def blocks(
+        self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0, *, graphs: bool = True
+    ) -> Iterator[str]:
+        """The quads that match as N-Quads, or without their graphs as N-Triples, many lines at a time."""
+        graph = "||CASE g WHEN '' THEN '' ELSE ' '||g END" if graphs else ""
+        found = self._select(f"s||' '||p||' '||o{graph}||' .'||char(10)", pattern, _page(limit, offset))
+        while lines := found.fetchmany(1000):
+            yield "".join([line for (line,) in lines])
 
     def rewritable_objects(self) -> Iterator[str]:
         """The typed literals that Oxigraph may store in another spelling."""

@@ -9,12 +9,13 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from io import BufferedIOBase
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
-from sandbox.allegrograph.refusal import Refusal
+from sandbox.allegrograph.refusal import RefusedError
 
 _FORM = "application/x-www-form-urlencoded"
 _WHOLE = 1 << 16
@@ -23,16 +24,30 @@ _IDLE = 600.0
 _DRAIN = 1 << 26
 
 
+class Readable(Protocol):
+    """Something to read bytes from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+
+
+class Headers(Protocol):
+    """The header lines of a request."""
+
+    def get(self, name: str, /) -> str | None:
+        """One of them, or nothing."""
+
+
 class Body:
     """The body of a request, read as it comes."""
 
-    def __init__(self, stream: IO[bytes], headers: Mapping[str, str]) -> None:
+    def __init__(self, stream: BufferedIOBase, headers: Headers) -> None:
         self._stream = stream
-        self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self._chunked = (headers.get("Transfer-Encoding") or "").lower() == "chunked"
         try:
             self._left = 0 if self._chunked else int(headers.get("Content-Length") or 0)
         except ValueError as error:
-            raise Refusal(400, "The Content-Length is not a number.") from error
+            raise RefusedError(400, "The Content-Length is not a number.") from error
         self.finished = not self._chunked and self._left == 0
 
     def read(self, size: int = -1, /) -> bytes:
@@ -76,7 +91,7 @@ class Request:
     method: str
     path: list[str]
     url_parameters: dict[str, list[str]]
-    headers: Mapping[str, str]
+    headers: Headers
     body: Body
     user: str = ""
     _form: dict[str, list[str]] | None = None
@@ -93,10 +108,10 @@ class Request:
         return "" if wanted == "*/*" else wanted
 
     @property
-    def data(self) -> "Body | IO[bytes]":
+    def data(self) -> Readable:
         """The body, unpacked where it came compressed."""
         if "gzip" in (self.headers.get("Content-Encoding") or ""):
-            return gzip.GzipFile(fileobj=self.body)  # type: ignore[arg-type, return-value]
+            return gzip.GzipFile(fileobj=self.body, mode="rb")  # type: ignore[call-overload, no-any-return]
         return self.body
 
     def text(self) -> str:
@@ -104,14 +119,14 @@ class Request:
         try:
             return self.data.read().decode()
         except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-            raise Refusal(400, f"The body is not text in UTF-8: {error}") from error
+            raise RefusedError(400, f"The body is not text in UTF-8: {error}") from error
 
     def json(self) -> Any:
         """The whole body as JSON."""
         try:
             return json.loads(self.text())
         except ValueError as error:
-            raise Refusal(400, f"The body is not JSON: {error}", "MALFORMED DATA") from error
+            raise RefusedError(400, f"The body is not JSON: {error}", "MALFORMED DATA") from error
 
     def values(self, name: str) -> list[str]:
         """All values of a parameter, in the URL or in a form."""
@@ -128,7 +143,7 @@ class Request:
         """The value of a parameter that must be there."""
         value = self.value(name)
         if value is None:
-            raise Refusal(400, f"The parameter {name!r} is missing.", "MALFORMED PARAMETER")
+            raise RefusedError(400, f"The parameter {name!r} is missing.", "MALFORMED PARAMETER")
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -144,7 +159,7 @@ class Request:
         try:
             return int(value or "")
         except ValueError as error:
-            raise Refusal(400, f"{name}={value!r} is not a whole number.", "MALFORMED PARAMETER") from error
+            raise RefusedError(400, f"{name}={value!r} is not a whole number.", "MALFORMED PARAMETER") from error
 
     def prefixed(self, prefix: str) -> dict[str, str]:
         """All parameters whose name begins with a prefix, without it."""
@@ -199,7 +214,7 @@ class _Connection(http.server.BaseHTTPRequestHandler):
                 request = Request(self.command, segments, parameters(query), self.headers, body)
                 response = self.server.application(request)
                 self._send(response)
-            except Refusal as refusal:
+            except RefusedError as refusal:
                 self._send(_refused(refusal))
             except ConnectionError:
                 self.close_connection = True
@@ -257,7 +272,7 @@ class _Connection(http.server.BaseHTTPRequestHandler):
             for piece in pieces:
                 self._chunk(piece)
             self.wfile.write(b"0\r\n\r\n")
-        except Refusal as refusal:
+        except RefusedError as refusal:
             # The status is long gone; breaking off is the only way left to say that this is not all.
             print(refusal.body, file=sys.stderr, flush=True)
             self.close_connection = True
@@ -266,7 +281,13 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         if data:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
+    def handle_expect_100(self) -> bool:
+        """Tell the client at once that it may send; the answer's stream is buffered."""
+        result = super().handle_expect_100()
+        self.wfile.flush()
+        return result
+
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged for each request."""
 
 
@@ -274,7 +295,7 @@ def _charset(content_type: str) -> str:
     return "" if "charset" in content_type else "; charset=utf-8"
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(refusal: RefusedError) -> Response:
     headers = {"WWW-Authenticate": 'Basic realm="AllegroGraph"'} if refusal.status == 401 else {}
     return Response(refusal.body, refusal.status, headers=headers)
 
