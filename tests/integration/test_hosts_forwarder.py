@@ -16,7 +16,7 @@ from hosts_bench import EVERYWHERE, Node, boot, federation, machine, open_world
 from sandbox.hosts import NamespaceWorld
 from sandbox.world import Network, Rule, SecurityGroup
 
-NUMBER = 73
+NUMBER = 123
 MANAGER = f"127.{NUMBER}.1.5"
 DIGEST = """exec python3 -c '
 import hashlib, socketserver

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hosts_bench import boot, eventually, federation, machine, open_world
 
-NUMBER = 72
+NUMBER = 122
 ROOT = Path(__file__).resolve().parents[2]
 LOOKS = (
     "ip link",

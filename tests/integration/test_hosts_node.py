@@ -10,7 +10,7 @@ from hosts_bench import Node, boot, eventually, federation, machine, open_world
 
 from sandbox.hosts import HostsError, NamespaceWorld
 
-NUMBER = 70
+NUMBER = 120
 USER_DATA = "#!/bin/bash\necho once >> /root/ran\nid -un\necho $PPID > /root/parent\n"
 MANAGER = machine("manager", "10.0.0.5", USER_DATA, image="al2023-agraph")
 METADATA = {"/latest/meta-data/instance-id": "i-manager", "/latest/user-data": USER_DATA}

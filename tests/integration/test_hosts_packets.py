@@ -17,7 +17,7 @@ from hosts_bench import EVERYWHERE, LOCAL, Node, boot, eventually, federation, m
 from sandbox.hosts import NamespaceWorld
 from sandbox.world import Route, Rule, SecurityGroup, Subnet
 
-NUMBER = 71
+NUMBER = 121
 ENDPOINT, OPERATOR = f"127.{NUMBER}.0.1", f"127.{NUMBER}.0.2"
 MANAGER, NAT = f"127.{NUMBER}.1.5", f"127.{NUMBER}.1.9"
 OTHER_MANAGER = f"127.{NUMBER}.2.5"
