@@ -61,6 +61,10 @@ options:
     description: What a failed C(up) does with what it made.
     default: remove
     type: str
+  timeouts:
+    description: How long each wait lasts, in seconds, by the setting's name without its prefix.
+    default: {}
+    type: dict
   session_manager_plugin:
     description: The session-manager-plugin that the connection is going to run; not checked when empty.
     default: ""
@@ -129,6 +133,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "key_name": {"default": "", "no_log": False},
     "key_file": {"default": "", "no_log": False},
     "on_failure": {"default": "remove"},
+    "timeouts": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
 
@@ -189,9 +194,10 @@ def problem_with_plugin(path: str) -> str | None:
     if not path:
         return None
     try:
-        subprocess.run([path, "--version"], check=True, timeout=30, capture_output=True)
+        subprocess.run([path, "--version"], check=True, timeout=30, capture_output=True, text=True)
     except (OSError, subprocess.SubprocessError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"it ended with an error ({error})"
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        reason = error.strerror if isinstance(error, OSError) else said
         return (
             f"The session-manager-plugin {path} cannot run: {reason}. "
             "Install AWS's own, or set ansible_aws_ssm_plugin to one that runs."

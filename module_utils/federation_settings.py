@@ -31,6 +31,7 @@ class Settings:
     key_name: str
     key_file: str
     on_failure: str
+    timeouts: dict[str, str | int]
 
 
 def problems_with_name(name: str) -> Iterator[str]:
@@ -101,6 +102,9 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
         )
     if settings.key_name and not settings.key_file:
         yield "federation_key_file is empty: say where the private key of federation_key_name is to be written."
+    for setting, given in settings.timeouts.items():
+        if not re.fullmatch(r"[1-9][0-9]*", str(given)):
+            yield f"federation_{setting} '{given}' is no time: give whole seconds, 1 or more."
     if settings.on_failure not in ("remove", "keep"):
         yield f"federation_on_failure '{settings.on_failure}' is unknown: use remove or keep."
 
