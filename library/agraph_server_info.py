@@ -60,8 +60,8 @@ version:
   type: str
   sample: 8.5.2
 waited:
-  description: How long it took until it answered, in seconds.
-  returned: success
+  description: How long it took until it answered or was given up, in seconds.
+  returned: always
   type: float
   sample: 3.2
 """
@@ -90,7 +90,7 @@ def main() -> None:
     try:
         version = wait_for_version(server, wanted["timeout"], wanted["interval"])
     except AgraphError as error:
-        module.fail_json(msg=sentence(wanted, server.url, str(error)), waited=time.monotonic() - started)
+        module.fail_json(msg=sentence(wanted, server.url, str(error)), waited=round(time.monotonic() - started, 1))
     module.exit_json(changed=False, version=version, waited=round(time.monotonic() - started, 1))
 
 

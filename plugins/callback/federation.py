@@ -144,7 +144,7 @@ def sentence_of(name: str, task: Any, host: Any, text: str) -> str:
     """Return the failure as a sentence, with the node that it happened on."""
     # Only the project's own modules are called without a collection.
     own = action_of(task) in ("fail", "assert") or "." not in str(task.action)
-    if not own or text == "Assertion failed":
+    if not own or text == "Assertion failed" or text.startswith("Finalization of task args"):
         text = f"{name}: {text}"
         text += "" if text.endswith((".", "!", "?")) else "."
         text += " Run it again with -v to see all of it."

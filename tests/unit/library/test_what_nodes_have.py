@@ -1,0 +1,26 @@
+"""What runs on a node gets along with what a node has: Python 3.9 and its standard library."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+from pretended_agraph import ROOT
+
+ON_NODES = [
+    ROOT / "library" / "agraph_repository.py",
+    ROOT / "library" / "agraph_server_info.py",
+    ROOT / "library" / "agraph_statement.py",
+    ROOT / "module_utils" / "agraph_client.py",
+]
+
+
+@pytest.mark.parametrize("path", ON_NODES, ids=lambda path: path.stem)
+def test_it_is_python_3_9_and_needs_nothing_else(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 9))
+    imported = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    foreign = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
+    assert foreign <= {"ansible.module_utils.agraph_client", "ansible.module_utils.basic"}
