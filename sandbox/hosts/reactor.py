@@ -17,17 +17,24 @@ class Reactor:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._conversations: set[asyncio.Task[None] | None] = set()
+        self._servers: set[asyncio.Server] = set()
         self._thread = threading.Thread(target=self._run, name="hosts", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         self._loop.run_forever()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        for server in self._servers:
+            server.close()
+        # A connection that is just being accepted makes a task of its own only then.
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
 
     def serve(self, listening: list[socket.socket], conversation: Conversation) -> Callable[[], None]:
         """Accept on all these sockets; return how to stop. What has been accepted goes on."""
@@ -46,9 +53,12 @@ class Reactor:
 
         servers = self.call(accept())
 
+        self._servers.update(servers)
+
         def close() -> None:
             for server in servers:
                 server.close()
+            self._servers.difference_update(servers)
 
         def stop() -> None:
             self._loop.call_soon_threadsafe(close)
