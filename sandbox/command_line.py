@@ -71,6 +71,7 @@ def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> No
             stdout=log,
             stderr=log,
             env=environment,
+            cwd="/",
             pass_fds=[report],
             start_new_session=True,
         )
@@ -110,6 +111,12 @@ def stop(directory: Path) -> bool:
                     os.kill(known.pid, signal.SIGKILL)
                     deadline = float("inf")
                 time.sleep(0.02)
+        # The world and its nodes end when the main process has; nothing of them may be left when this returns.
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while state.processes(directory) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for process in state.processes(directory):
+            os.kill(process, signal.SIGKILL)
         state.remove(directory)
         return known is not None
 

@@ -142,10 +142,18 @@ class Daemon:
     def wait(self) -> None:
         """Return when somebody asked for the end, or when nobody asked for anything for too long."""
         while not self._ended.wait(timeout=min(30.0, self.idle / 4) if self.idle else None):
-            quiet = time.monotonic() - self.cloud.journal.last
-            touched = time.time() - (self.directory / "state.json").stat().st_mtime
-            if self.idle and min(quiet, touched) > self.idle:
-                return
+            if self._is_idle():
+                # Whoever is just starting finds it running, and has touched the state before it lets go of the lock.
+                lock = state.take(self.directory / "start.lock")
+                if lock is not None and self._is_idle():
+                    return
+                if lock is not None:
+                    os.close(lock)
+
+    def _is_idle(self) -> bool:
+        quiet = time.monotonic() - self.cloud.journal.last
+        touched = time.time() - (self.directory / "state.json").stat().st_mtime
+        return 0 < self.idle < min(quiet, touched)
 
     def end(self, *_: int | FrameType | None) -> None:
         """Ask for the end."""
@@ -180,6 +188,7 @@ def main(arguments: list[str]) -> int:
     daemon.wait()
     daemon.close()
     state.remove(directory)
+    state.leave(directory)
     if running is not None:
         os.close(running)
     return 0

@@ -50,6 +50,17 @@ def read(directory: Path) -> State | None:
     return state if is_held(directory / "running.lock") else None
 
 
+def processes(directory: Path) -> list[int]:
+    """Return the living processes of this directory's sandbox: those that write to its log."""
+    log = str(directory / "log")
+    found = []
+    for each in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if each.name.isdigit() and str((each / "fd" / "2").readlink()).removesuffix(" (deleted)") == log:
+                found.append(int(each.name))
+    return found
+
+
 def write(directory: Path, state: State) -> None:
     """Publish a state, whole or not at all, readable by its owner only: it holds the secret key."""
     draft = directory / "state.json.new"
@@ -101,13 +112,16 @@ def starting(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
-        with contextlib.suppress(OSError):  # an empty directory is no use to anybody
-            if not is_held(directory / "running.lock") and {each.name for each in directory.iterdir()} <= {
-                "start.lock"
-            }:
-                (directory / "start.lock").unlink()
-                directory.rmdir()
+        _vacate(directory, descriptor)
+
+
+def _vacate(directory: Path, descriptor: int) -> None:
+    """Let go of the start lock; where nothing else is left in the directory, it goes too."""
+    with contextlib.suppress(OSError):
+        if {each.name for each in directory.iterdir()} <= {"start.lock"}:
+            (directory / "start.lock").unlink()
+            directory.rmdir()
+    os.close(descriptor)
 
 
 def remove(directory: Path) -> None:
@@ -118,3 +132,9 @@ def remove(directory: Path) -> None:
                 (directory / name).unlink()
     for name in FOLDERS:
         shutil.rmtree(directory / name, ignore_errors=True)
+
+
+def leave(directory: Path) -> None:
+    """Remove a directory in which nothing is left, unless somebody is just starting or stopping a sandbox in it."""
+    if directory.exists() and (descriptor := take(directory / "start.lock")) is not None:
+        _vacate(directory, descriptor)

@@ -189,18 +189,22 @@ def _check_version_2(request: _Request, key: Key) -> None:
         for name, value in request.environ.items()
         if name.startswith("HTTP_X_AMZ_")
     )
-    amazon += sorted((name, value) for name, value in request.query if name.lower() == "x-amz-security-token")
+    amazon = sorted([*amazon, *((name, value) for name, value in request.query if name.startswith("x-amz-"))])
     kept = [f"{name}={value}" if value else name for name, value in sorted(request.query) if name in SUBRESOURCES]
-    text = "\n".join(
-        [
-            str(request.environ["REQUEST_METHOD"]),
-            request.header("Content-MD5"),
-            request.header("Content-Type"),
-            when,
-            *(f"{name}:{value}" for name, value in amazon),
-            request.path + ("?" + "&".join(kept) if kept else ""),
-        ]
-    )
-    made = base64.b64encode(_digest(key.secret.encode(), text, "sha1")).decode()
-    if not hmac.compare_digest(made, signature):
-        raise RefusedError("signature")
+    resource = "?" + "&".join(kept) if kept else ""
+    # A bucket alone is signed with a slash at its end or without one: S3 takes both.
+    for path in {request.path, request.path.rstrip("/") + "/"}:
+        text = "\n".join(
+            [
+                str(request.environ["REQUEST_METHOD"]),
+                request.value("content-md5"),
+                request.value("content-type"),
+                when,
+                *(f"{name}:{value}" for name, value in amazon),
+                path + resource,
+            ]
+        )
+        made = base64.b64encode(_digest(key.secret.encode(), text, "sha1")).decode()
+        if hmac.compare_digest(made, signature):
+            return
+    raise RefusedError("signature")

@@ -31,6 +31,7 @@ class Machines:
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="machines")
         self._lines: dict[str, _Line] = {}
         self._lock = threading.Condition()
+        self._closed = False
 
     def boot(self, machine: Machine, metadata: Metadata) -> None:
         """Have a machine started."""
@@ -54,11 +55,15 @@ class Machines:
             return self._lock.wait_for(lambda: not self._lines, timeout)
 
     def close(self) -> None:
-        """Take no more orders; those not begun are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Take no more orders; those not begun are dropped, those under way end with the world."""
+        with self._lock:
+            self._closed = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _give(self, instance_id: str, order: Act) -> None:
         with self._lock:
+            if self._closed:
+                return
             line = self._lines.setdefault(instance_id, _Line([]))
             line.orders.append(order)
             if not line.busy:
@@ -69,7 +74,7 @@ class Machines:
         while True:
             with self._lock:
                 line = self._lines[instance_id]
-                if not line.orders:
+                if not line.orders or self._closed:
                     del self._lines[instance_id]
                     self._lock.notify_all()
                     return

@@ -135,4 +135,4 @@ def test_the_journal_has_a_line_for_each_call(box: Box) -> None:
 
 
 def test_what_the_sandbox_does_not_have_is_said(box: Box) -> None:
-    assert code(lambda: box.ec2.describe_capacity_reservations()) == "UnsupportedOperation"
+    assert code(box.ec2.describe_capacity_reservations) == "UnsupportedOperation"
