@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str) 
     for name in HIDDEN:
         hide(layer / name, opaque)
     for tree in IMAGES[image]:
-        shutil.copytree(TREES / tree, layer, dirs_exist_ok=True)
+        _copy(TREES / tree, layer)
     for directory in ("usr/bin", "usr/sbin"):
         for path in (layer / directory).iterdir():
             path.chmod(0o755)
@@ -77,6 +76,16 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str) 
     (layer / "root").chmod(0o700)
     if not _has_python():
         _write_script(layer / "usr/bin/python3", f'exec {shlex.quote(interpreter.base)} "$@"')
+
+
+def _copy(tree: Path, layer: Path) -> None:
+    """Copy files without their modes, which depend on how the project was checked out."""
+    for path in sorted(tree.rglob("*")):
+        target = layer / path.relative_to(tree)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            target.write_bytes(path.read_bytes())
 
 
 def hide(directory: Path, opaque: str) -> None:

@@ -115,16 +115,19 @@ class WorldProcess:
         write_identity(disk, message["host_name"], message["address"], self.settings)
         if disk.is_new and message["user_data"]:
             disk.write("/var/lib/cloud/instance/user-data.txt", bytes.fromhex(message["user_data"]), 0o600)
-        namespace = new_network_namespace()
-        try:
+        with contextlib.ExitStack() as undo:
+            if disk.is_new:
+                undo.callback(self.disks.remove, instance_id)
+            namespace = new_network_namespace()
+            undo.callback(os.close, namespace)
             router = self._router(message["vpc_id"])
             link = router.connect(namespace, self._new_link("node"), message["address"], message["gateway"])
+            undo.callback(link.close)
             with inside(namespace):
                 metadata = _listening(METADATA_ADDRESS, 80)
+            undo.callback(os.close, metadata)
             process = node.start(namespace, disk, message["host_name"], self.interpreter, self.boot_delay)
-        except BaseException:
-            os.close(namespace)
-            raise
+            undo.pop_all()
         self.nodes[instance_id] = RunningNode(process, namespace, link, message["vpc_id"])
         return {}, [metadata]
 
@@ -239,6 +242,7 @@ def main() -> None:
         channel.connection.close()
         os.waitpid(world, 0)
         return
+    os.umask(0o022)
     try:
         kernel.die_with_parent(signal.SIGKILL)
         kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,16 @@ def test_metadata_with_a_token(world: NamespaceWorld) -> None:
     )
     assert node.out(command) == "i-member0"
     world.discard("i-member0")
+
+
+def test_a_boot_that_fails_leaves_nothing(world: NamespaceWorld) -> None:
+    """No disk that counts as used, no link in the way of the next try."""
+    once = machine("member1", "10.0.1.6", "#!/bin/bash\necho ran > /root/ran\n")
+    with pytest.raises(HostsError, match="A node could not start"):
+        world.boot(replace(once, host_name="x" * 100), lambda path: None)
+    node = boot(world, once)
+    eventually(lambda: node.run("cat /root/ran").stdout == "ran\n")
+    world.discard("i-member1")
 
 
 def test_an_unknown_image_is_refused(world: NamespaceWorld) -> None:
