@@ -196,10 +196,13 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
         raise CommandError(f"{command[0]} cannot be run: {reason.strerror}.") from reason
 
 
-def _allegrograph(options: argparse.Namespace, directory: Path) -> int:
-    from sandbox.allegrograph.__main__ import main as serve
+def _allegrograph(arguments: list[str]) -> int:
+    from sandbox.allegrograph.command_line import serve
 
-    return int(serve(options.arguments) or 0)
+    status = serve(arguments)
+    sys.stdout.flush()
+    # A query that cannot be interrupted must not keep the process alive.
+    os._exit(status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -228,16 +231,14 @@ def _parser() -> argparse.ArgumentParser:
     each = verbs.add_parser("run", help="run a command with that environment: run -- COMMAND")
     each.add_argument("command", nargs=argparse.REMAINDER)
     each.set_defaults(do=_run)
-    each = verbs.add_parser("allegrograph", help="one AllegroGraph stand-in alone, in the foreground", add_help=False)
-    each.add_argument("arguments", nargs=argparse.REMAINDER)
-    each.set_defaults(do=_allegrograph)
+    verbs.add_parser("allegrograph", help="one AllegroGraph stand-in alone, in the foreground", add_help=False)
     return parser
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit code."""
     if arguments[:1] == ["allegrograph"]:
-        return _allegrograph(argparse.Namespace(arguments=arguments[1:]), state.home())
+        return _allegrograph(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         return int(options.do(options, state.home()))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from conftest import KEY, Box, code, until
+from cloud_box import KEY, Box, code, until
 
 WEST = {"CreateBucketConfiguration": {"LocationConstraint": "us-west-2"}}
-CALLS = {
+CALLS: dict[str, Callable[[Any], Any]] = {
     "ec2": lambda client: client.describe_vpcs(),
     "iam": lambda client: client.list_roles(),
     "sts": lambda client: client.get_caller_identity(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from conftest import AGRAPH, Box, code, until
+from cloud_box import AGRAPH, Box, code, until
 
 
 def test_an_instance_passes_through_its_states_and_its_machine_follows(box: Box) -> None:

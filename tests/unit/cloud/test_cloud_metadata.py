@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Box, code, until
+from cloud_box import Box, code, until
 
 TRUST = json.dumps(
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import AL2023, Box, code, until
+from cloud_box import AL2023, Box, code, until
 
 TAGS = [{"Key": "Federation", "Value": "f"}]
 
