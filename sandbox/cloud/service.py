@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -36,7 +37,6 @@ class Cloud:
         journal_path: Path | None,
     ) -> None:
         environment.prepare()
-        from moto.core.base_backend import BackendDict
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from sandbox.cloud import backend, parameters
@@ -55,7 +55,7 @@ class Cloud:
         )
         self.context.settle = self.settle
         context.enter(self.context)
-        BackendDict.reset()
+        _forget_everything()
         backend.install()
         parameters.install()
         self._credentials = Credentials(access_key_id, secret_access_key, REGIONS)
@@ -153,6 +153,17 @@ class Cloud:
         """Stop what runs by itself."""
         self.context.close()
         self.journal.close()
+
+
+def _forget_everything() -> None:
+    """Empty moto's backends of what an earlier cloud in this process had in them."""
+    from moto.core.base_backend import BackendDict
+
+    for backends in list(BackendDict._instances):
+        backends.clear()
+    BackendDict._instances.clear()
+    if "moto.s3.models" in sys.modules:
+        sys.modules["moto.s3.models"].s3_backends.bucket_accounts.clear()
 
 
 def _buffer(environ: dict[str, Any]) -> None:
