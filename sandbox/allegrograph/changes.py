@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from sandbox.allegrograph.views import EVERYTHING, Pattern, Quad, duplicate_columns
+from sandbox.allegrograph.views import Pattern, Quad, duplicate_columns
 
 REMEMBERED = 50_000
 """So many changed quads are remembered to bring the SPARQL copy up to date; after more it is made anew."""
@@ -193,6 +193,3 @@ class OverlayChange:
         """Forget everything that was not committed."""
         self.connection.execute("DELETE FROM temp.added")
         self.connection.execute("DELETE FROM temp.gone")
-
-
-__all__ = ["EVERYTHING", "OVERLAY", "Change", "Difference", "DirectChange", "OverlayChange"]

@@ -15,7 +15,7 @@ from sandbox.allegrograph import terms
 from sandbox.allegrograph.members import LocalMember, RemoteMember, everything
 from sandbox.allegrograph.mirror import Mirror, suspects
 from sandbox.allegrograph.refusal import RefusedError
-from sandbox.allegrograph.store import Repository, Settings
+from sandbox.allegrograph.store import Settings
 from sandbox.allegrograph.targets import Place, Readable, read_only
 from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
 
@@ -43,18 +43,22 @@ class Reference:
     def catalog_and_name(self) -> tuple[str, str]:
         """The catalog (empty for the root) and the repository of a local one."""
         catalog, _, name = self.name.rpartition(":")
-        return catalog, name
+        return unquote(catalog), unquote(name)
 
 
 def references(specification: str) -> list[Reference]:
     """The members of a specification: `<a> + <catalog:b>{null <g>} + <http://user:password@host:10035/repositories/c>`."""
     groups: list[list[list[Reference]]] = [[]]
     position = 0
+    between = True  # members, that is: the next thing must be one
     while position < len(specification.rstrip()):
         match = _TOKEN.match(specification, position)
         if not match:
             raise _bad(specification)
-        bracketed, _plus, opening, closing, graphs, reasoner, bare = match.groups()
+        bracketed, plus, opening, closing, graphs, reasoner, bare = match.groups()
+        if bool(bracketed or bare or opening) != between:
+            raise _bad(specification)
+        between = bool(plus or opening)
         if bracketed or bare:
             groups[-1].append([Reference(bracketed[1:-1] if bracketed else bare)])
         elif opening:
@@ -75,7 +79,7 @@ def references(specification: str) -> list[Reference]:
             groups[-1][-1] = [replace(each, graphs=chosen) for each in groups[-1][-1]]
         position = match.end()
     found = [each for members in groups[-1] for each in members]
-    if not found or len(groups) > 1:
+    if not found or len(groups) > 1 or between:
         raise _bad(specification)
     return found
 
@@ -291,14 +295,3 @@ class FederationTarget:
     def check(self) -> None:
         """Ask every member once, so that a bad one is named when the session is opened."""
         _at_once([member.version for member in self.members])
-
-
-def local_member(repository: Repository, reference: Reference, filters: Filters) -> LocalMember:
-    """A member of this very server."""
-    return LocalMember(repository, reference.graphs, filters)
-
-
-def unquoted(reference: Reference) -> tuple[str, str]:
-    """Catalog and name of a local member, decoded."""
-    catalog, name = reference.catalog_and_name
-    return unquote(catalog), unquote(name)

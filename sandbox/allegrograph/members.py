@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.store import Repository
-from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
+from sandbox.allegrograph.views import Filters, Pattern, Row
 
 CONNECT_TIMEOUT = 10.0
 """Seconds until a member that does not even answer the connection is given up."""
@@ -228,6 +228,3 @@ def everything(member: Member) -> IO[bytes]:
     member.default_triples(spool)
     spool.seek(0)
     return spool
-
-
-__all__ = ["EVERYTHING", "LocalMember", "Member", "RemoteMember", "everything"]

@@ -2,9 +2,9 @@
 
 import itertools
 import time
-from collections.abc import Iterator
 
 from sandbox.allegrograph import results, sparql, terms, updates
+from sandbox.allegrograph.federation import FederationTarget
 from sandbox.allegrograph.queries import Answer, Query, Solutions, evaluate
 from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.service import STORE, Call, json_response
@@ -46,7 +46,7 @@ def _check_language(call: Call) -> None:
 
 
 def _updated(call: Call, text: str) -> Response:
-    if call.target_or_none is None or not hasattr(call.target_or_none, "members"):
+    if not isinstance(call.target_or_none, FederationTarget):
         call.service.directory.require_access(call.user, "write", call.catalog, call.repository_name)
     with call.target.writing() as place:
         updates.execute(place, text, call.namespaces)
@@ -71,13 +71,7 @@ def _answered(call: Call, text: str) -> Response:
         answer = _paged(evaluate(mirror, asked), request.number("limit"), request.number("offset") or 0)
         accept = request.accept or "application/json"
         content_type, pieces = results.serialised(answer, accept, call.namespaces, started)
-    return Response(_started(pieces), content_type=content_type)
-
-
-def _started(pieces: Iterator[str | bytes]) -> Iterator[str | bytes]:
-    """The pieces, the first one made already: what goes wrong at once becomes a proper answer."""
-    first = list(itertools.islice(pieces, 1))
-    return itertools.chain(first, pieces)
+    return Response(pieces, content_type=content_type)
 
 
 def _paged(answer: Answer, limit: int | None, offset: int) -> Answer:

@@ -1,12 +1,14 @@
 """The server as a whole: who asks, for what, and which handler answers."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.allegrograph import namespaces
 from sandbox.allegrograph.catalogs import Catalogs
 from sandbox.allegrograph.federation import FederationCache, FederationTarget
 from sandbox.allegrograph.refusal import RefusedError, missing
@@ -48,8 +50,6 @@ class Call:
     @property
     def namespaces(self) -> dict[str, str]:
         """The namespaces that hold for the user in this repository."""
-        from sandbox.allegrograph import namespaces
-
         return namespaces.of_user(self.target.settings, self.user)
 
 
@@ -118,6 +118,7 @@ class Service:
     """The application behind the HTTP server."""
 
     def __init__(self, data: Path, user: str, password: str, catalogs: Sequence[str], version: str) -> None:
+        # These enter their routes when they are loaded, and they need this module to do so.
         from sandbox.allegrograph import administration, query_routes, session_routes, statement_routes, store_routes
 
         self._loaded = (administration, query_routes, session_routes, statement_routes, store_routes)
@@ -205,8 +206,6 @@ class Service:
 
 def json_response(value: Any, status: int = 200) -> Response:
     """An answer in JSON."""
-    import json
-
     return Response(json.dumps(value, ensure_ascii=False), status, "application/json")
 
 

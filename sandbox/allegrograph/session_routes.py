@@ -1,19 +1,16 @@
 """Opening, keeping and closing sessions."""
 
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from sandbox.allegrograph.federation import (
     AnyMember,
     FederationTarget,
-    local_member,
     references,
     remote_member,
-    unquoted,
 )
+from sandbox.allegrograph.members import LocalMember
 from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.service import SERVER, STORE, Call, json_response, nothing
-from sandbox.allegrograph.store import Settings
 from sandbox.allegrograph.targets import SessionTarget
 from sandbox.allegrograph.web import Response
 
@@ -24,23 +21,19 @@ def open_on_specification(call: Call) -> Response:
     found = references(call.request.needed("store"))
     only = found[0]
     if len(found) == 1 and not only.is_remote and not only.graphs:
-        call.catalog, call.repository_name = unquoted(only)
+        call.catalog, call.repository_name = only.catalog_and_name
         return open_on_repository(call)
     members: list[AnyMember] = []
     for reference in found:
         if reference.is_remote:
             members.append(remote_member(reference))
         else:
-            catalog, name = unquoted(reference)
+            catalog, name = reference.catalog_and_name
             repository = call.service.repository(catalog, name, call.user, "read")
-            members.append(local_member(repository, reference, call.filters))
-    target = FederationTarget(_distinct(members), call.service.federations, Settings())
+            members.append(LocalMember(repository, reference.graphs, call.filters))
+    target = FederationTarget(tuple(members), call.service.federations)
     target.check()
     return _opened(call, target)
-
-
-def _distinct(members: Sequence[AnyMember]) -> Sequence[AnyMember]:
-    return tuple(members)
 
 
 @STORE.route("POST", "session", "session")

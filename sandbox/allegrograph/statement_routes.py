@@ -2,7 +2,6 @@
 
 import gzip
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 
 from sandbox.allegrograph import formats, json_ld, terms
@@ -240,6 +239,3 @@ def blank_nodes(call: Call) -> Response:
     settings.put("blank_nodes", number)
     run = f"b{str(settings.get('identity', '0'))[:8].upper()}x{number}x"
     return json_response([f"_:{run}{each}" for each in itertools.islice(itertools.count(1), amount)])
-
-
-__all__ = ["graphs_of", "json", "pattern_of", "written"]

@@ -150,7 +150,10 @@ class Repository:
                 self._mirror_generation = generation
                 if change.large:
                     # The write-ahead log has grown as large as what was loaded; give the space back.
+                    # While a session still reads an old state this cannot be done; then it is not waited for.
+                    connection.execute("PRAGMA busy_timeout = 0")
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    connection.execute("PRAGMA busy_timeout = 60000")
             except BaseException:
                 with self._mirror_lock:
                     self.mirror = None

@@ -19,8 +19,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A test has passed when its set-up and its call have; the worst of its phases counts."""
-    file, _, name = report.nodeid.rpartition("/")[2].partition("::")
-    test = f"{file}::{name}"
+    path, _, name = report.nodeid.partition("::")
+    test = f"{path.rpartition('/')[2]}::{name}"
     if report.failed or report.skipped or test not in _outcomes:
         _outcomes[test] = report.outcome
 
