@@ -76,6 +76,21 @@ def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> No
             start_new_session=True,
         )
     os.close(report)
+    try:
+        answer = _report(process, receive, directory)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        state.remove(directory)
+        raise
+    if "error" in answer:
+        process.wait()
+        state.remove(directory)
+        raise CommandError(answer["error"])
+
+
+def _report(process: subprocess.Popen[bytes], receive: int, directory: Path) -> dict[str, str]:
+    """Return what the main process says of its start."""
     said = b""
     with os.fdopen(receive, "rb", buffering=0) as reports:
         deadline = time.monotonic() + START_TIMEOUT
@@ -86,15 +101,12 @@ def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> No
             said += chunk
     if not said:
         late = process.poll() is None
-        process.kill()
-        process.wait()
         why = f"was not ready within {START_TIMEOUT:.0f} s" if late else "ended while it was starting"
-        raise CommandError(f"The sandbox {why}: {directory / 'log'} says why.")
-    answer = json.loads(said)
-    if "error" in answer:
-        process.wait()
-        state.remove(directory)
-        raise CommandError(answer["error"])
+        reason = (directory / "log").read_text(errors="replace").strip().rpartition("\n")[2]
+        raise CommandError(
+            f"The sandbox {why}{': ' + reason if reason else ''}; stop what hinders it and start it again."
+        )
+    return dict(json.loads(said))
 
 
 def stop(directory: Path) -> bool:
@@ -245,3 +257,5 @@ def main(arguments: list[str]) -> int:
     except CommandError as reason:
         print(f"ERROR: {reason}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130

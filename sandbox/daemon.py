@@ -110,6 +110,7 @@ class Daemon:
         from sandbox.session_manager.responses import install
 
         gateway = Gateway(gateway_socket, self._inner_socket(world, self.port + 1), table, self.cloud.authorise)
+        self.gateway = gateway
         install(gateway)
         self.cloud.context.terminated.append(gateway.forget)
         gateway.start()
@@ -151,6 +152,8 @@ class Daemon:
                     os.close(lock)
 
     def _is_idle(self) -> bool:
+        if self.gateway.sessions.describe(REGION, history=False):
+            return False  # somebody has a shell open; the gateway ends those in which nothing happens
         quiet = time.monotonic() - self.cloud.journal.last
         touched = time.time() - (self.directory / "state.json").stat().st_mtime
         return 0 < self.idle < min(quiet, touched)
@@ -183,8 +186,11 @@ def main(arguments: list[str]) -> int:
     except BaseException:
         daemon.close()
         raise
-    json.dump({"endpoint": known.endpoint}, report)
-    report.close()
+    try:
+        json.dump({"endpoint": known.endpoint}, report)
+        report.close()
+    except OSError:
+        daemon.end()  # whoever asked for a sandbox is gone
     daemon.wait()
     daemon.close()
     state.remove(directory)

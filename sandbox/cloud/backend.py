@@ -93,6 +93,13 @@ class SandboxEC2Response(EC2Response):  # type: ignore[misc]
         if name or arn:
             profile_for_launch(self.current_account, name, arn)
         self.params["MinCount"] = most
+        if self._get_param("DryRun", False):
+            # AWS looks at all of it first: a dry run tells what would be refused.
+            asked = {
+                "instance_type": self._get_param("InstanceType", "m1.small"),
+                "key_name": self._get_param("KeyName"),
+            }
+            self.ec2_backend.check_launch(self._get_param("ImageId"), asked)
         result = super().run_instances()
         if name or arn:
             for instance in result.result.instances[1:]:

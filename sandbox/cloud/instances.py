@@ -122,7 +122,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
         self, image_id: str, count: int, user_data: Any, security_group_names: list[str], **options: Any
     ) -> Any:
         """Launch instances; they are running a while later."""
-        image = self._check_launch(image_id, options)
+        image = self.check_launch(image_id, options)
         subnet = self._launch_subnet(options)
         if subnet is not None and subnet.free_count() < count:
             raise refusal(
@@ -145,7 +145,8 @@ class Instances(EC2Backend):  # type: ignore[misc]
             self._start(instance)
         return reservation
 
-    def _check_launch(self, image_id: str, options: dict[str, Any]) -> Any:
+    def check_launch(self, image_id: str, options: dict[str, Any]) -> Any:
+        """Return the image to launch; refuses one, or a type, a key or a group, that does not exist."""
         template = options.get("launch_template")
         if not image_id and not template:
             raise refusal("MissingParameter", "The request must contain the parameter ImageId")
@@ -223,7 +224,21 @@ class Instances(EC2Backend):  # type: ignore[misc]
         instance.running_since = time.monotonic()
         here = context.current()
         # The network first: settled when this change is, and a machine is ordered only then.
-        here.schedule.after(0, lambda: here.machines.boot(instance.machine(), metadata_of(instance)))
+        here.schedule.after(0, lambda: self._boot(instance))
+
+    def _boot(self, instance: Any) -> None:
+        here = context.current()
+
+        def failed(reason: str) -> None:
+            here.after(0, lambda: self._lost(instance, reason))
+
+        here.machines.boot(instance.machine(), metadata_of(instance), failed)
+
+    def _lost(self, instance: Any, reason: str) -> None:
+        """Terminate an instance that could not be started, as AWS does, with the reason where people look for it."""
+        self._terminate(instance)
+        instance.state_reason = StateReason(f"Server.InternalError: {reason}", "Server.InternalError")
+        instance._reason = "Server.InternalError"
 
     def _all(self, instance_ids: list[str]) -> list[Any]:
         """Return instances, all of them or none."""
@@ -303,7 +318,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
                 )
         for each in instances:
             context.current().machines.halt(each.id)
-            context.current().machines.boot(each.machine(), metadata_of(each))
+            self._boot(each)
         return instances
 
     def terminate_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
@@ -355,6 +370,24 @@ class Instances(EC2Backend):  # type: ignore[misc]
                 reservation.instances.remove(instance)
                 if not reservation.instances:
                     del self.reservations[identifier]
+
+    def get_reservations_by_instance_ids(self, instance_ids: list[str], filters: Any = None) -> list[Any]:
+        """Return the reservations of instances, all of which must exist."""
+        self._all(instance_ids)
+        return super().get_reservations_by_instance_ids(list(dict.fromkeys(instance_ids)), filters)  # type: ignore[no-any-return]
+
+    def modify_instance_metadata_options(self, instance_id: str, **options: Any) -> Any:
+        """Change some of the metadata service's options; the others stay."""
+        known = self._all([instance_id])[0].metadata_options
+        before = {
+            "http_tokens": known.http_tokens,
+            "hop_limit": known.http_put_response_hop_limit,
+            "http_endpoint": known.http_endpoint,
+            "http_protocol": known.http_protocol_ipv6,
+            "metadata_tags": known.instance_metadata_tags,
+        }
+        wanted = {name: value for name, value in options.items() if value is not None}
+        return super().modify_instance_metadata_options(instance_id, **before | wanted)
 
     def attach_network_interface(self, eni_id: str, instance_id: str, device_index: int) -> Any:
         """Attach a free interface."""

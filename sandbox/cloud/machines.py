@@ -33,9 +33,17 @@ class Machines:
         self._lock = threading.Condition()
         self._closed = False
 
-    def boot(self, machine: Machine, metadata: Metadata) -> None:
-        """Have a machine started."""
-        self._give(machine.instance_id, lambda: self._world.boot(machine, metadata))
+    def boot(self, machine: Machine, metadata: Metadata, failed: Callable[[str], None]) -> None:
+        """Have a machine started; where the world cannot, `failed` is told why."""
+
+        def start() -> None:
+            try:
+                self._world.boot(machine, metadata)
+            except Exception as reason:
+                failed(str(reason))
+                raise
+
+        self._give(machine.instance_id, start)
 
     def halt(self, instance_id: str) -> None:
         """Have a machine stopped; its disk is kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+import pytest
 from cloud_box import AGRAPH, Box, code, until
 
 
@@ -242,3 +243,35 @@ def test_status_checks_are_late(box: Box) -> None:
     until(lambda: box.state(instance) == "running")
     status = box.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
     assert status["InstanceStatus"]["Status"] == "initializing"
+
+
+def test_an_instance_that_cannot_be_started_is_terminated_with_the_reason(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def boot(*_: object) -> None:
+        raise RuntimeError("There is no room for another node.")
+
+    monkeypatch.setattr(box.world, "boot", boot)
+    instance = box.run(box.subnet(box.vpc()))
+    until(lambda: box.state(instance) == "terminated")
+    assert box.instance(instance)["StateReason"] == {
+        "Code": "Server.InternalError",
+        "Message": "Server.InternalError: There is no room for another node.",
+    }
+
+
+def test_metadata_options_that_are_not_named_stay(box: Box) -> None:
+    instance = box.run(box.subnet(box.vpc()), MetadataOptions={"HttpTokens": "required"})
+    box.ec2.modify_instance_metadata_options(InstanceId=instance, HttpPutResponseHopLimit=3)
+    options = box.instance(instance)["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 3)
+
+
+def test_a_dry_run_looks_at_everything(box: Box) -> None:
+    launch = {"ImageId": AGRAPH, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1, "DryRun": True}
+    assert code(lambda: box.ec2.run_instances(**launch)) == "DryRunOperation"
+    assert code(lambda: box.ec2.run_instances(**launch | {"ImageId": "ami-00000000000000000"})) == (
+        "InvalidAMIID.NotFound"
+    )
+    assert code(lambda: box.ec2.run_instances(**launch | {"InstanceType": "t3.huge"})) == "InvalidParameterValue"
+    assert box.ec2.describe_instances()["Reservations"] == []
