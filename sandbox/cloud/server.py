@@ -39,6 +39,10 @@ class Server:
 
     def close(self) -> None:
         """Stop answering; requests under way are left to end with the process."""
+        endings = [threading.Thread(target=server.shutdown) for server in self._servers]
+        for each in endings:
+            each.start()
+        for each in endings:
+            each.join()
         for server in self._servers:
-            server.shutdown()
             server.server_close()
