@@ -214,10 +214,11 @@ def find_in_ec2(client: Any, kind: str, federation: str) -> list[Record]:
 
 
 def find_in_iam(client: Any, kind: str, federation: str) -> list[Record]:
-    """Find by the path, which is part of a role from its creation."""
+    """Find by the path, which is part of a role from its creation, and hold the answer against it."""
     operation, key, prefix = IAM[kind]
-    found = pages(client, operation, key, PathPrefix=f"/{federation}/")
-    return [{"id": each["Arn"], "name": each[f"{prefix}Name"], "tags": {}} for each in found]
+    path = f"/{federation}/"
+    found = pages(client, operation, key, PathPrefix=path)
+    return [{"id": each["Arn"], "name": each[f"{prefix}Name"], "tags": {}} for each in found if each["Path"] == path]
 
 
 def find_bucket(client: Any, name: str) -> list[Record]:
