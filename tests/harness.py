@@ -52,7 +52,8 @@ class Run:
     @property
     def changes(self) -> list[str]:
         """The names of the tasks that changed something, in order."""
-        return re.findall(r"^\s+(.*?): changed(?: \(\d.*\))?$", self.stdout, flags=re.MULTILINE)
+        shown = r"^  \w+ \| (.*): (?:changed|would change)(?: on \d+ of \d+)?(?: \(\d+ s\))?$"
+        return re.findall(shown, self.stdout, flags=re.MULTILINE)
 
     def __str__(self) -> str:
         command = " ".join(self.command)
