@@ -13,5 +13,6 @@
 | `context`, `schedule` | what the backends share; what happens by itself after a while |
 
 A fresh account is as a fresh one of AWS: in each region a default VPC (172.31.0.0/16) with a subnet in each zone, an
-internet gateway and a route to it, and nothing else. The operator is the account itself (its root), so that IAM lists nobody.
+internet gateway and a route to it, and nothing else. The operator is the account itself (its root), so that IAM lists
+nobody.
 """
