@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -21,6 +22,7 @@ from sandbox.world import World
 
 REGION = "us-west-2"
 INTERNETS = range(66, 127)
+OPEN_FILES = 1 << 17
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -167,8 +169,16 @@ class Daemon:
         self._closing.close()
 
 
+def allow_open_files() -> None:
+    """Let this process open as many files as it may: each public address is listened to on a thousand ports."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def main(arguments: list[str]) -> int:
     """Run a sandbox in this process; called by ``python -m sandbox start`` with a pipe to report to."""
+    allow_open_files()
     settings = json.loads(arguments[0])
     report = os.fdopen(settings["report"], "w")
     directory = Path(settings["directory"])
