@@ -15,7 +15,7 @@ export PIP_NO_CACHE_DIR := 1
 export RUSTUP_HOME := $(CURDIR)/.cache/rustup
 BIN := .venv/bin
 # The machine's own certificates, as pip takes them: some networks have an authority of their own.
-UV_INSTALL := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs
+UV_INSTALL := TMPDIR=$(CURDIR)/.cache VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs
 
 setup: .venv/ready
 	@tools/system-packages
@@ -23,6 +23,7 @@ setup: .venv/ready
 .venv/ready: requirements.lock pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "ERROR: Python 3.12 or newer is needed and none is on the PATH; install one, then run make setup again." >&2; exit 1; }
 	echo "setup: making .venv with $$($(PYTHON) --version), about a minute" >&2
+	mkdir -p .cache
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"
 	$(UV_INSTALL) --compile-bytecode --require-hashes --requirement requirements.lock
@@ -35,14 +36,16 @@ demo: setup
 	@source $(BIN)/activate
 	export SANDBOX_HOME="$(CURDIR)/.cache/demo"
 	answer="$(CURDIR)/.cache/demo-answer.json"
-	trap 'python -m sandbox stop >&2; rm -f "$$answer"' EXIT
+	trap 'rm -f "$$answer"; python -m sandbox stop >&2' EXIT
 	trap 'exit 130' INT TERM
 	python -m sandbox start >&2
 	ansible-playbook up.yml --extra-vars federation_member_count=$(MEMBERS) >&2
 	ansible-playbook query.yml --extra-vars federation_member_count=$(MEMBERS) --extra-vars "federation_result_file=$$answer" >&2
 	ansible-playbook down.yml >&2
+	table=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["table"])' "$$answer")
+	trap 'rm -f "$$answer"' EXIT
 	python -m sandbox stop >&2
-	python -c 'import json, sys; print(json.load(open(sys.argv[1]))["table"])' "$$answer"
+	echo "$$table"
 
 lint: setup
 	@source $(BIN)/activate
@@ -53,8 +56,8 @@ lint: setup
 
 test: lint
 	@source $(BIN)/activate
-	pytest tests
+	pytest --numprocesses 2 --dist loadfile tests
 
 clean:
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox stop; SANDBOX_HOME=.cache/demo $(BIN)/python -m sandbox stop; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox stop; SANDBOX_HOME=$(CURDIR)/.cache/demo $(BIN)/python -m sandbox stop; fi
 	rm -rf .venv .cache .ansible .sandbox .mypy_cache .ruff_cache .pytest_cache *.egg-info
