@@ -32,6 +32,7 @@ class Settings:
     online_delay: float
     retry_delay: float
     ping_interval: float
+    session_user: str | None
 
 
 class Disks:

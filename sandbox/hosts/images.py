@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ HIDDEN = (
 """Directories of the machine that a node must not see: its services, its people's files, its logs."""
 
 OLDEST_PYTHON = (3, 9)
+
+PROGRAMS = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 USERS = (
     "ec2-user:x:1000:1000:EC2 Default User:/home/ec2-user:/bin/bash",
@@ -67,14 +70,16 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str) 
         for path in (layer / directory).iterdir():
             path.chmod(0o755)
     _write_runner(layer, interpreter)
+    _write_privileges(layer)
     _write_users(layer)
     _write_homes(layer)
     _enable_units(layer)
     (layer / "etc/localtime").symlink_to("/usr/share/zoneinfo/UTC")
     (layer / "var/log/journal").mkdir(parents=True)
     (layer / "var/tmp").chmod(0o1777)
-    (layer / "root").chmod(0o700)
     if not _has_python():
+        # The interpreter may lie below /root, and it is everyone's.
+        (layer / "root").chmod(0o711)
         _write_script(layer / "usr/bin/python3", f'exec {shlex.quote(interpreter.base)} "$@"')
 
 
@@ -112,6 +117,13 @@ def _write_runner(layer: Path, interpreter: Interpreter) -> None:
     )
     command = f'exec {shlex.quote(interpreter.executable)} -I /usr/lib/sandbox/run.py "$@"'
     _write_script(layer / "usr/lib/sandbox/run", command)
+
+
+def _write_privileges(layer: Path) -> None:
+    """Copy the program that ``sudo`` and ``systemctl`` become root with; setuid, which counts on a node's disk only."""
+    program = layer / "usr/lib/sandbox/setpriv"
+    shutil.copyfile(shutil.which("setpriv", path=PROGRAMS) or "/usr/bin/setpriv", program)
+    program.chmod(0o4755)
 
 
 def _write_users(layer: Path) -> None:

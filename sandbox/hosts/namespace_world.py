@@ -53,6 +53,7 @@ class NamespaceWorld:
             "online_delay": latency.agent_online,
             "retry_delay": latency.agent_retry,
             "ping_interval": latency.agent_ping,
+            "session_user": _session_user(),
         }
         first: Message = {"internet": internet, "directory": str(directory), "settings": settings}
         try:
@@ -180,9 +181,15 @@ def require_machine() -> None:
     if os.geteuid() != 0:
         raise Unavailable("The sandbox needs root to make its network namespaces; run it as root or with sudo.")
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    for program, package in (("nft", "nftables"), ("curl", "curl"), ("bash", "bash")):
+    for program, package in (("nft", "nftables"), ("curl", "curl"), ("bash", "bash"), ("setpriv", "util-linux")):
         if shutil.which(program, path=search) is None:
             raise Unavailable(f"The sandbox needs the program {program}; install the package {package}.")
+
+
+def _session_user() -> str | None:
+    """Return whose shell a session gets: as on AWS, unless nobody could become root where this process runs."""
+    restricted = "NoNewPrivs:\t1" in Path("/proc/self/status").read_text()
+    return None if restricted else "ssm-user"
 
 
 def _arrangement(network: Network) -> Message:

@@ -149,7 +149,9 @@ class Shell:
             return
         controller, terminal = os.openpty()
         try:
-            command, environment, user, group, directory = self._launch()
+            command, environment, account = self._launch()
+            if account is not None:
+                os.fchown(terminal, account.pw_uid, -1)
             self._process = subprocess.Popen(
                 command,
                 executable="/bin/bash",
@@ -157,9 +159,10 @@ class Shell:
                 stdout=terminal,
                 stderr=terminal,
                 env=environment,
-                cwd=directory,
-                user=user,
-                group=group,
+                cwd="/usr/bin",
+                user=account and account.pw_uid,
+                group=account and account.pw_gid,
+                extra_groups=account and os.getgrouplist(account.pw_name, account.pw_gid),
                 start_new_session=True,
                 preexec_fn=_take_terminal,  # noqa: PLW1509  the agent has one thread
             )
@@ -174,8 +177,8 @@ class Shell:
         self._process_handle = os.pidfd_open(self._process.pid)
         asyncio.get_running_loop().add_reader(self._process_handle, self._on_exit)
 
-    def _launch(self) -> tuple[list[str], dict[str, str], int | None, int | None, str]:
-        """Bash under the name `sh`, as on Amazon Linux, where `sh` is bash."""
+    def _launch(self) -> tuple[list[str], dict[str, str], pwd.struct_passwd | None]:
+        """Bash under the name `sh`, as on Amazon Linux, where `sh` is bash; None: as whom the agent runs."""
         account = pwd.getpwnam(self.request.user) if self.request.user else pwd.getpwuid(os.getuid())
         environment = {
             "TERM": "xterm-256color",
@@ -187,9 +190,7 @@ class Shell:
             "SHELL": "/bin/bash",
         }
         command = ["sh", "-c", self.request.command] if self.request.command else ["sh"]
-        if self.request.user:
-            return command, environment, account.pw_uid, account.pw_gid, "/usr/bin"
-        return command, environment, None, None, "/usr/bin"
+        return command, environment, account if self.request.user else None
 
     def _resize(self, size: dict[str, Any]) -> None:
         if self._terminal is None:

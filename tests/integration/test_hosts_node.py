@@ -47,11 +47,46 @@ def test_users_and_sudo(manager: Node) -> None:
         "BECOME-SUCCESS\n0\n/root\n"
     )
     assert (
-        manager.out("cd /; sudo -u ec2-user -i 'id -un; pwd; echo $HOME'")
+        manager.out("cd /; sudo -u ec2-user -i bash -c 'id -un; pwd; echo $HOME'")
         == "ec2-user\n/home/ec2-user\n/home/ec2-user\n"
     )
     assert manager.out("sudo A=1 bash -c 'echo $A'") == "1\n"
     assert manager.run("sudo -u nobody-here id").returncode == 1
+
+
+def test_sudo_of_a_user_who_is_not_root(manager: Node) -> None:
+    as_ssm_user = "setpriv --reuid ssm-user --regid ssm-user --clear-groups"
+    report = "id -un; id -Gn; echo $HOME $USER $SUDO_USER $SUDO_UID $PATH $KEPT $LC_ALL"
+    root = manager.out(f"KEPT=kept LC_ALL=C {as_ssm_user} sudo -n /bin/sh -c '{report}'").splitlines()
+    assert root == ["root", "root", "/root root ssm-user 1001 /sbin:/bin:/usr/sbin:/usr/bin C"]
+    assert manager.out(f"KEPT=kept {as_ssm_user} sudo -E sh -c 'echo $KEPT $USER'") == "kept root\n"
+    assert manager.out(f"{as_ssm_user} sudo -Hu ec2-user --prompt=x SET='a b' sh -c 'echo $SET; id -un; id -Gn'") == (
+        "a b\nec2-user\nec2-user\n"
+    )
+    assert manager.out(f"{as_ssm_user} sudo -i echo 'a  b;' '$HOME'") == "a  b; /root\n"
+    assert manager.out(f"{as_ssm_user} sudo --user '#1000' -D / -- pwd") == "/\n"
+    assert manager.out(f"{as_ssm_user} sudo -v; sudo -k") == ""
+    assert manager.run(f"{as_ssm_user} sudo -n nothing-here").stderr == "sudo: nothing-here: command not found\n"
+    assert manager.run(f"{as_ssm_user} sudo sh -c 'exit 7'").returncode == 7
+    assert manager.run("sudo -u nobody sudo id").stderr == "sudo: nobody is not in the sudoers file.\n"
+
+
+def test_a_user_who_is_not_root_may_look_at_services_only(manager: Node) -> None:
+    eventually(lambda: manager.run("sudo -u ssm-user systemctl is-active amazon-ssm-agent").stdout == "active\n")
+    refused = manager.run("sudo -u ssm-user systemctl restart agraph")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "Failed to restart units: Interactive authentication required.\n",
+    )
+
+
+def test_sudo_takes_next_to_no_time(manager: Node) -> None:
+    many = "time for i in 1 2 3 4 5 6 7 8 9 10; do {} true; done"
+    with_sudo, without = (
+        float(manager.run("TIMEFORMAT=%R; " + many.format(command)).stderr)
+        for command in ("sudo -H -S -n -u root /bin/sh -c", "/bin/sh -c")
+    )
+    assert (with_sudo - without) / 10 < 0.02
 
 
 def test_a_python_that_ansible_can_use_and_the_sandboxs_own(manager: Node) -> None:
