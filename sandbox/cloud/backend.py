@@ -8,6 +8,7 @@ from typing import Any
 import moto.ec2.models
 import moto.ec2.urls
 import moto.iam.models
+import moto.iam.urls
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import add_tag_specification
@@ -15,7 +16,7 @@ from moto.ec2.utils import add_tag_specification
 from sandbox.cloud.addresses import Addresses
 from sandbox.cloud.errors import refusal
 from sandbox.cloud.gateways_and_routes import GatewaysAndRoutes
-from sandbox.cloud.identity import SandboxIAMBackend, profile_for_launch
+from sandbox.cloud.identity import SandboxIAMBackend, SandboxIAMResponse, profile_for_launch
 from sandbox.cloud.images import Images
 from sandbox.cloud.instances import Instances
 from sandbox.cloud.nat_gateways import NatGateways
@@ -171,3 +172,4 @@ def install() -> None:
     moto.ec2.models.ec2_backends.backend = SandboxEC2Backend
     moto.ec2.urls.url_paths = {"{0}/": SandboxEC2Response.dispatch}
     moto.iam.models.iam_backends.backend = SandboxIAMBackend
+    moto.iam.urls.url_paths = dict.fromkeys(moto.iam.urls.url_paths, SandboxIAMResponse.dispatch)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.iam.exceptions import IAMException
 from moto.iam.models import IAMBackend
+from moto.iam.responses import IamResponse
 
 from sandbox.cloud import context
 from sandbox.cloud.errors import refusal
@@ -91,6 +94,22 @@ class SandboxIAMBackend(IAMBackend):  # type: ignore[misc]
 
 
 SandboxIAMBackend.__module__ = "moto.iam.models"  # moto finds the service's URLs by it
+
+
+class SandboxIAMResponse(IamResponse):  # type: ignore[misc]
+    """IAM's answers, where moto's hold more than was asked for."""
+
+    def list_instance_profiles(self) -> ActionResult:
+        """List the profiles under a path."""
+        return self._under_path("InstanceProfiles", self.backend.get_instance_profiles())
+
+    def list_groups(self) -> ActionResult:
+        """List the groups under a path."""
+        return self._under_path("Groups", self.backend.list_groups())
+
+    def _under_path(self, key: str, found: Iterable[Any]) -> ActionResult:
+        prefix = self._get_param("PathPrefix", "/")
+        return ActionResult({key: [each for each in found if each.path.startswith(prefix)], "IsTruncated": False})
 
 
 def profile_for_launch(account: str, name: str | None, arn: str | None) -> Any:

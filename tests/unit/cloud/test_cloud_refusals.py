@@ -295,6 +295,26 @@ def test_iam_conflicts(box: Box) -> None:
     assert code(lambda: box.iam.delete_role(RoleName="r")) == "NoSuchEntity"
 
 
+@pytest.mark.parametrize("kind", ["instance_profile", "role", "user", "group", "policy"])
+def test_iam_lists_what_lies_under_a_path(box: Box, kind: str) -> None:
+    noun = kind.title().replace("_", "")
+    more = {"role": {"AssumeRolePolicyDocument": TRUST}, "policy": {"PolicyDocument": POLICY}}.get(kind, {})
+    for path in ("/ours/", "/ours/deeper/", "/theirs/", "/"):
+        name = f"of{path.replace('/', '-')}"
+        getattr(box.iam, f"create_{kind}")(**{f"{noun}Name": name, "Path": path}, **more)
+    plural = "policies" if kind == "policy" else f"{kind}s"
+
+    def listed(**asked: str) -> set[str]:
+        answer = getattr(box.iam, f"list_{plural}")(**({"Scope": "Local"} if kind == "policy" else {}), **asked)
+        assert not answer["IsTruncated"]
+        return {each["Path"] for each in answer[plural.title().replace("_", "")]}
+
+    assert listed(PathPrefix="/ours/") == {"/ours/", "/ours/deeper/"}
+    assert listed(PathPrefix="/the") == {"/theirs/"}
+    assert listed(PathPrefix="/nobodys/") == set()
+    assert listed() == {"/ours/", "/ours/deeper/", "/theirs/", "/"}
+
+
 @pytest.mark.parametrize("name", ["a b", "x" * 65, "größe"])
 def test_role_names_that_iam_does_not_take(box: Box, name: str) -> None:
     make = {"RoleName": name, "AssumeRolePolicyDocument": TRUST}
