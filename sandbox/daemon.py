@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox import state
-from sandbox.latency import TABLES, Latency
+from sandbox.latency import Latency, latency
 from sandbox.world import World
 
 REGION = "us-west-2"
@@ -71,7 +71,7 @@ class Daemon:
         self._closing.callback(endpoint_socket.close)
         self._closing.callback(gateway_socket.close)
         address = f"127.{internet}.0.1"
-        table = TABLES[self.latency]
+        table = latency(self.latency)
         known = state.State(
             pid=os.getpid(),
             endpoint=f"http://{address}:{self.port}",

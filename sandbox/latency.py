@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,23 @@ TABLES: Mapping[str, Latency] = {
         instance_profile_propagation=15.0,
     ),
 }
+
+
+def latency(text: str) -> Latency:
+    """Return a table by its name, with single delays changed: ``fast,nat_gateway_delete=10``."""
+    name, *changes = text.split(",")
+    if name not in TABLES:
+        raise ValueError(f"{name} is not a table of delays: choose {' or '.join(TABLES)}.")
+    known = [field.name for field in fields(Latency)]
+    changed = {}
+    for change in changes:
+        event, _, seconds = change.partition("=")
+        if event not in known:
+            raise ValueError(f"{event} is not a delay: choose from {', '.join(known)}.")
+        try:
+            changed[event] = float(seconds)
+        except ValueError:
+            changed[event] = math.nan
+        if not 0 <= changed[event] < math.inf:
+            raise ValueError(f"{event} needs a number of seconds, for example {event}=10.")
+    return replace(TABLES[name], **changed) if changed else TABLES[name]
