@@ -1,0 +1,196 @@
+"""ec2_named_instances: each instance is known by its name, and none is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from library import ec2_named_instances
+from library.ec2_named_instances import (
+    InstanceError,
+    Instances,
+    assign,
+    ensure_absent,
+    ensure_present,
+    expand,
+    launch_token,
+)
+
+SCOPE = {"Federation": "f"}
+MANAGER = {"name": "f-manager", "indexes": None, "tags": {"Role": "manager"}, "subnet_id": "s", "group_ids": ["g"]}
+MEMBERS = {"name": "f-member", "indexes": 2, "tags": {"Role": "member"}, "subnet_id": "s", "group_ids": ["g"]}
+WANTED = expand([MANAGER, MEMBERS])
+
+
+class Cloud:
+    """EC2, as far as the module asks it; a launched instance runs at the second look."""
+
+    def __init__(self) -> None:
+        self.instances: list[dict[str, Any]] = []
+        self.calls: list[str] = []
+        self.refusals: list[str] = []
+
+    def add(self, state: str = "running", **tags: str) -> str:
+        identity = f"i-{len(self.instances)}"
+        tag_list = [{"Key": key, "Value": value} for key, value in {**SCOPE, **tags}.items()]
+        groups = [{"GroupId": "g"}]
+        described = {"InstanceId": identity, "State": {"Name": state}, "Tags": tag_list, "SecurityGroups": groups}
+        self.instances.append({**described, "LaunchTime": len(self.instances)})
+        return identity
+
+    def add_all(self) -> None:
+        for want in WANTED:
+            self.add(Name=want["name"], **want["tags"])
+
+    def get_paginator(self, _: str) -> Cloud:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        pages = [{"Reservations": [{"Instances": [{**each, "State": dict(each["State"])} for each in self.instances]}]}]
+        moves = {"pending": "running", "shutting-down": "terminated", "stopping": "stopped"}
+        for each in self.instances:
+            each["State"]["Name"] = moves.get(each["State"]["Name"], each["State"]["Name"])
+        return pages
+
+    def run_instances(self, **asked: Any) -> dict[str, Any]:
+        self.calls.append("run")
+        if self.refusals:
+            error: Any = {"Code": "InvalidParameterValue", "Message": self.refusals.pop()}
+            raise ClientError({"Error": error}, "RunInstances")
+        tags = {tag["Key"]: tag["Value"] for tag in asked["TagSpecifications"][0]["Tags"]}
+        self.add("pending", **tags)
+        return {"Instances": [self.instances[-1]]}
+
+    def create_tags(self, Resources: list[str], Tags: list[dict[str, str]]) -> None:  # noqa: N803  # AWS's names
+        self.calls.append(f"tag {Resources[0]} {Tags[0]['Key']}={Tags[0]['Value']}")
+
+    def modify_instance_attribute(self, **asked: Any) -> None:
+        self.calls.append(f"groups {asked['InstanceId']}")
+
+    def start_instances(self, InstanceIds: list[str]) -> None:  # noqa: N803  # AWS's names
+        self.calls.append(f"start {InstanceIds[0]}")
+        self._find(InstanceIds[0])["State"]["Name"] = "pending"
+
+    def terminate_instances(self, InstanceIds: list[str]) -> None:  # noqa: N803  # AWS's names
+        self.calls.append(f"terminate {' '.join(InstanceIds)}")
+        for each in InstanceIds:
+            self._find(each)["State"]["Name"] = "shutting-down"
+
+    def _find(self, identity: str) -> dict[str, Any]:
+        return next(each for each in self.instances if each["InstanceId"] == identity)
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    monkeypatch.setattr(ec2_named_instances, "POLL_SECONDS", 0.001)
+    return Cloud()
+
+
+def handle(cloud: Cloud, **parameters: Any) -> Instances:
+    defaults = {"image_id": "ami-0", "instance_type": "t3.medium", "instance_profile": "p", "key_name": ""}
+    times = {"user_data": "", "profile_timeout": 5, "timeout": 5}
+    return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
+
+
+def test_an_entry_with_indexes_stands_for_several() -> None:
+    assert [want["name"] for want in WANTED] == ["f-manager", "f-member-0", "f-member-1"]
+    assert [want["tags"].get("Index") for want in WANTED] == [None, "0", "1"]
+
+
+def test_all_are_launched_once(cloud: Cloud) -> None:
+    made = ensure_present(handle(cloud), WANTED, check_mode=False)
+    assert sorted(made["launched"]) == ["f-manager", "f-member-0", "f-member-1"]
+    assert {each["state"] for each in made["instances"]} == {"running"}
+    again = ensure_present(handle(cloud), WANTED, check_mode=False)
+    assert (again["changed"], again["launched"], cloud.calls.count("run")) == (False, [], 3)
+
+
+def test_check_mode_names_what_is_missing(cloud: Cloud) -> None:
+    made = ensure_present(handle(cloud), WANTED, check_mode=True)
+    assert (made["changed"], made["launched"], cloud.calls) == (True, ["f-manager", "f-member-0", "f-member-1"], [])
+
+
+def test_only_the_missing_member_is_launched(cloud: Cloud) -> None:
+    cloud.add_all()
+    cloud.instances[1]["State"]["Name"] = "terminated"
+    assert ensure_present(handle(cloud), WANTED, check_mode=False)["launched"] == ["f-member-0"]
+
+
+def test_a_renamed_member_is_known_by_its_other_tags_and_renamed_back(cloud: Cloud) -> None:
+    cloud.add_all()
+    cloud.instances[2]["Tags"][1]["Value"] = "something else"
+    made = ensure_present(handle(cloud), WANTED, check_mode=False)
+    assert (made["changed"], made["launched"], cloud.calls) == (True, [], ["tag i-2 Name=f-member-1"])
+
+
+def test_groups_are_repaired_and_a_stopped_one_is_started(cloud: Cloud) -> None:
+    cloud.add_all()
+    cloud.instances[0]["SecurityGroups"] = []
+    cloud.instances[1]["State"]["Name"] = "stopping"
+    assert ensure_present(handle(cloud), WANTED, check_mode=False)["changed"]
+    assert cloud.calls == ["groups i-0", "start i-1"]
+
+
+def test_the_oldest_of_two_with_one_name_is_the_one(cloud: Cloud) -> None:
+    for _ in range(2):
+        cloud.add(Name="f-manager", Role="manager")
+    assert assign(WANTED[:1], cloud.instances)["f-manager"]["InstanceId"] == "i-0"
+
+
+def test_a_profile_that_is_too_new_is_tried_again(cloud: Cloud) -> None:
+    cloud.refusals = [
+        "Value (p) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+    ] * 3
+    assert ensure_present(handle(cloud), WANTED[:1], check_mode=False)["launched"] == ["f-manager"]
+    assert cloud.calls.count("run") == 4
+
+
+def test_a_profile_that_never_comes_is_an_error_with_its_name(cloud: Cloud) -> None:
+    cloud.refusals = ["Invalid IAM Instance Profile name"] * 9999
+    with pytest.raises(InstanceError, match="f-manager was not launched within 0 s because the instance profile p "):
+        ensure_present(handle(cloud, profile_timeout=0), WANTED[:1], check_mode=False)
+
+
+def test_any_other_refusal_is_not_repeated(cloud: Cloud) -> None:
+    cloud.refusals = ["There is no more room"]
+    with pytest.raises(InstanceError, match="f-manager was not launched: InvalidParameterValue: There is no more room"):
+        ensure_present(handle(cloud), WANTED[:1], check_mode=False)
+    assert cloud.calls == ["run"]
+
+
+def test_a_launch_repeated_in_the_same_place_has_the_same_token() -> None:
+    alive: list[dict[str, Any]] = []
+    dead = [{"InstanceId": "i-9", "Tags": [{"Key": "Name", "Value": "f-member-0"}]}]
+    assert launch_token(WANTED[1], alive) == launch_token(WANTED[1], alive)
+    assert launch_token(WANTED[1], alive) != launch_token(WANTED[2], alive)
+    assert launch_token(WANTED[1], alive) != launch_token(WANTED[1], dead)
+
+
+def test_all_are_terminated_and_awaited(cloud: Cloud) -> None:
+    cloud.add_all()
+    gone = ensure_absent(handle(cloud), check_mode=False)
+    assert gone["terminated"] == ["f-manager", "f-member-0", "f-member-1"]
+    assert {each["State"]["Name"] for each in cloud.instances} == {"terminated"}
+    assert not ensure_absent(handle(cloud), check_mode=False)["changed"]
+
+
+def test_the_dying_are_awaited_but_not_counted(cloud: Cloud) -> None:
+    cloud.add("shutting-down", Name="f-manager")
+    gone = ensure_absent(handle(cloud), check_mode=False)
+    assert (gone["changed"], cloud.calls) == (False, [])
+    assert cloud.instances[0]["State"]["Name"] == "terminated"
+
+
+def test_one_that_is_late_is_named(cloud: Cloud) -> None:
+    cloud.add("running", Name="f-manager")
+    with pytest.raises(InstanceError, match=r"f-manager \(i-0\) is still running after 0 s"):
+        handle(cloud, timeout=0).wait_for({"i-0": "terminated"})
+
+
+def test_one_that_dies_is_named_with_the_reason(cloud: Cloud) -> None:
+    cloud.add("terminated", Name="f-manager")
+    cloud.instances[0]["StateReason"] = {"Message": "Server.InternalError"}
+    with pytest.raises(InstanceError, match=r"f-manager \(i-0\) died before it was running: Server.InternalError"):
+        handle(cloud).wait_for({"i-0": "running"})

@@ -1,0 +1,120 @@
+"""federation_settings_info: one sentence for each setting that cannot work, before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from pretended_agraph import Run
+
+from library import federation_settings_info
+
+GOOD: dict[str, Any] = {
+    "name": "agraph",
+    "region": "us-west-2",
+    "member_count": "2",
+    "vpc_cidr": "10.0.0.0/16",
+    "public_subnet_cidr": "10.0.0.0/24",
+    "private_subnet_cidr": "10.0.1.0/24",
+    "allowed_cidr": "203.0.113.7/32",
+    "instance_type": "t3.medium",
+}
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"}
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[str]:
+    """An image of an account that moto pretends; nothing here changes it, so one serves for all."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield boto3.client("ec2", region_name="us-west-2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+
+
+@pytest.fixture
+def aws(image: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Good settings for that account."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MOTO_ENABLE_AMI_VALIDATION", "true")
+    monkeypatch.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
+    return {**GOOD, "image_id": image}
+
+
+def test_good_settings_say_whose_account_it_is(aws: dict[str, Any], run: Run) -> None:
+    answer = run(federation_settings_info, **aws)
+    assert (answer["account"], answer["changed"]) == ("123456789012", False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"name": "Agraph"}, "federation_name 'Agraph' would be refused by AWS"),
+        ({"name": "a--b"}, "federation_name 'a--b' would be refused by AWS"),
+        ({"name": "x" * 33}, "would be refused by AWS"),
+        ({"name": "all"}, "federation_name 'all' is reserved"),
+        ({"region": "mars-west-1"}, "federation_region 'mars-west-1' is no region of AWS"),
+        ({"member_count": 0}, "federation_member_count 0 is too small"),
+        ({"member_count": "-3"}, "federation_member_count -3 is too small"),
+        ({"member_count": "two"}, "federation_member_count 'two' is not a number"),
+        ({"member_count": 252}, "federation_member_count 252 is more than the 251 addresses"),
+        ({"vpc_cidr": "10.0.0.0"}, "federation_vpc_cidr 10.0.0.0/32 has a size that AWS refuses"),
+        ({"vpc_cidr": "ten"}, "federation_vpc_cidr 'ten' is not an IPv4 network"),
+        ({"vpc_cidr": "10.0.0.1/16"}, "federation_vpc_cidr '10.0.0.1/16' is not an IPv4 network"),
+        ({"public_subnet_cidr": "10.0.1.0/25"}, "overlap"),
+        ({"private_subnet_cidr": "10.1.0.0/24"}, "federation_private_subnet_cidr 10.1.0.0/24 lies outside"),
+        ({"allowed_cidr": ""}, "federation_allowed_cidr '' is not an IPv4 network"),
+        ({"image_id": ""}, "the classic tutorial's was ami-5616d82e"),
+        ({"image_id": "ami-0123456789abcdef0"}, "federation_ami_id ami-0123456789abcdef0 does not exist"),
+        ({"instance_type": "t3.gigantic"}, "federation_instance_type 't3.gigantic' is not offered in us-west-2"),
+        ({"key_name": "k", "key_file": ""}, "federation_key_file is empty"),
+        ({"on_failure": "weep"}, "federation_on_failure 'weep' is unknown"),
+        ({"timeouts": {"agent_timeout": "soon"}}, "federation_agent_timeout 'soon' is no time"),
+        (
+            {"session_manager_plugin": "/nowhere/plugin"},
+            "The session-manager-plugin /nowhere/plugin cannot run: No such",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(aws: dict[str, Any], run: Run, wrong: dict[str, Any], sentence: str) -> None:
+    answer = run(federation_settings_info, **{**aws, **wrong})
+    assert answer["failed"]
+    assert sentence in answer["msg"]
+    assert len(answer["problems"]) == 1
+
+
+def test_all_that_is_wrong_is_said_at_once(aws: dict[str, Any], run: Run) -> None:
+    answer = run(federation_settings_info, **{**aws, "name": "A", "member_count": 0, "image_id": ""})
+    assert len(answer["problems"]) == 3
+
+
+def test_down_needs_no_more_than_the_name(aws: dict[str, Any], run: Run) -> None:
+    answer = run(federation_settings_info, purpose="down", name="agraph", region="us-west-2")
+    assert answer["account"] == "123456789012"
+
+
+def test_a_plugin_that_ends_with_an_error(aws: dict[str, Any], run: Run, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_text("#!/bin/sh\necho 'no such library' >&2\nexit 1\n")
+    plugin.chmod(0o755)
+    answer = run(federation_settings_info, **aws, session_manager_plugin=str(plugin))
+    assert f"The session-manager-plugin {plugin} cannot run: no such library." in answer["msg"]
+
+
+def test_no_credentials(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    answer = run(federation_settings_info, **GOOD, image_id="ami-0123456789abcdef0")
+    assert answer["problems"] == [f"No AWS credentials were found: {federation_settings_info.CREDENTIALS_HELP}"]
