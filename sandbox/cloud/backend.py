@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import moto.ec2.models
@@ -14,6 +13,7 @@ from moto.ec2.responses import EC2Response
 from moto.ec2.utils import add_tag_specification
 
 from sandbox.cloud.addresses import Addresses
+from sandbox.cloud.answers import EC2Answers
 from sandbox.cloud.errors import refusal
 from sandbox.cloud.gateways_and_routes import GatewaysAndRoutes
 from sandbox.cloud.identity import SandboxIAMBackend, SandboxIAMResponse, profile_for_launch
@@ -21,15 +21,12 @@ from sandbox.cloud.images import Images
 from sandbox.cloud.instances import Instances
 from sandbox.cloud.nat_gateways import NatGateways
 from sandbox.cloud.networks import Networks
+from sandbox.cloud.quotas import Quotas
 from sandbox.cloud.tags import Tags, correct_types
 
 
-class SandboxEC2Backend(Instances, NatGateways, GatewaysAndRoutes, Networks, Addresses, Images, Tags):
+class SandboxEC2Backend(Quotas, Instances, NatGateways, GatewaysAndRoutes, Networks, Addresses, Images, Tags):
     """EC2 in one region."""
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        self.tokens: dict[str, tuple[str, Any]] = {}
-        super().__init__(region_name, account_id)
 
     def associate_iam_instance_profile(
         self,
@@ -59,32 +56,11 @@ class SandboxEC2Backend(Instances, NatGateways, GatewaysAndRoutes, Networks, Add
 SandboxEC2Backend.__module__ = "moto.ec2.models"  # moto finds the service's URLs by it
 
 
-class SandboxEC2Response(EC2Response):  # type: ignore[misc]
+class SandboxEC2Response(EC2Answers, EC2Response):  # type: ignore[misc]
     """EC2's answers, where moto's leave something out."""
-
-    def _once(self, operation: str, make: Any) -> Any:
-        """Return what the same request with the same ClientToken made before, or make it."""
-        token = self._get_param("ClientToken")
-        if not token:
-            return make()
-        asked = json.dumps(dict(self.params), default=str, sort_keys=True)
-        tokens = self.ec2_backend.tokens
-        before, made = tokens.get(f"{operation} {token}", (asked, None))
-        if before != asked:
-            raise refusal(
-                "IdempotentParameterMismatch",
-                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-            )
-        if made is None:
-            made = make()
-            tokens[f"{operation} {token}"] = (asked, made)
-        return made
 
     def run_instances(self) -> ActionResult:
         """Launch instances, as many as MaxCount says, each with the profile."""
-        return self._once("RunInstances", self._run_instances)
-
-    def _run_instances(self) -> ActionResult:
         least, most = int(self._get_param("MinCount", 1)), int(self._get_param("MaxCount", 1))
         if not 1 <= least <= most:
             raise refusal(
@@ -140,10 +116,7 @@ class SandboxEC2Response(EC2Response):  # type: ignore[misc]
         return self._state_changes("TerminatingInstances", changes)
 
     def create_nat_gateway(self) -> ActionResult:
-        """Ask for a NAT gateway, once for a ClientToken."""
-        return self._once("CreateNatGateway", self._create_nat_gateway)
-
-    def _create_nat_gateway(self) -> ActionResult:
+        """Ask for a NAT gateway."""
         self.error_on_dryrun()
         gateway = self.ec2_backend.create_nat_gateway(
             subnet_id=self._get_param("SubnetId"),

@@ -1,4 +1,4 @@
-"""S3, where moto lets through a name that AWS refuses."""
+"""S3, where moto lets through a name that AWS refuses and gives more at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import moto.s3.models
 from moto.s3.exceptions import InvalidBucketName
 from moto.s3.models import S3Backend
+
+from sandbox.cloud.pages import LARGEST
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -32,6 +34,13 @@ class SandboxS3Backend(S3Backend):  # type: ignore[misc]
         if not is_valid(bucket_name):
             raise InvalidBucketName
         return super().create_bucket(bucket_name, *more, **others)
+
+    def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
+        return super()._truncate_result(result_keys, min(LARGEST, max_keys))
+
+    def list_object_versions(self, bucket_name: str, *more: Any, max_keys: int = LARGEST, **others: Any) -> Any:
+        """List versions, a thousand at most."""
+        return super().list_object_versions(bucket_name, *more, max_keys=min(LARGEST, max_keys), **others)
 
 
 SandboxS3Backend.__module__ = "moto.s3.models"  # moto finds the service's URLs by it

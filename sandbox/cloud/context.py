@@ -6,8 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox.cloud.machines import Machines
+from sandbox.cloud.pages import Pages
 from sandbox.cloud.schedule import Schedule
 from sandbox.latency import Latency
 from sandbox.world import World
@@ -35,6 +37,10 @@ class Context:
     """To be called with the id of an instance that is no more."""
     next_public: int = 1
     """The last number of the public address to try next."""
+    pages: Pages = field(default_factory=Pages)
+    """What is left of answers that are given in pages."""
+    tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    """What was asked for and answered, by the ClientToken of the request."""
     machines: Machines = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 
 from sandbox.cloud import context
+from sandbox.cloud.answers import Answers
 from sandbox.cloud.errors import refusal
 
 NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
@@ -96,8 +97,23 @@ class SandboxIAMBackend(IAMBackend):  # type: ignore[misc]
 SandboxIAMBackend.__module__ = "moto.iam.models"  # moto finds the service's URLs by it
 
 
-class SandboxIAMResponse(IamResponse):  # type: ignore[misc]
-    """IAM's answers, where moto's hold more than was asked for."""
+class SandboxIAMResponse(Answers, IamResponse):  # type: ignore[misc]
+    """IAM's answers: a hundred things at a time, and no more than was asked for."""
+
+    page_size = 100
+
+    def bad_size(self, operation: str, size: int, smallest: int, largest: int) -> Exception:
+        """Return IAM's refusal of a page size."""
+        bound = f"greater than or equal to {smallest}" if size < smallest else f"less than or equal to {largest}"
+        return IAMException(  # type: ignore[no-any-return]
+            "ValidationError",
+            f"1 validation error detected: Value '{size}' at 'maxItems' failed to satisfy constraint: "
+            f"Member must have value {bound}",
+        )
+
+    def bad_token(self, token: str | None) -> Exception:
+        """Return IAM's refusal of a marker."""
+        return IAMException("ValidationError", "Invalid Marker.")  # type: ignore[no-any-return]
 
     def list_instance_profiles(self) -> ActionResult:
         """List the profiles under a path."""
