@@ -174,7 +174,9 @@ def account(sandbox: Sandbox) -> dict[str, list[str]]:
         "describe_vpcs": "Vpcs",
     }.items():
         found[operation] = pages(ec2, operation, key)
-    dead = {item["InstanceId"] for item in instances if not stands(item)}
+    found = {name: list(items) for name, items in found.items()}
+    ended = [item for item in found["instances"] + found["describe_nat_gateways"] if not stands(item)]
+    dead = {item.get("InstanceId") or item["NatGatewayId"] for item in ended}
     found["describe_tags"] = [t for t in pages(ec2, "describe_tags", "Tags") if t["ResourceId"] not in dead]
     return {
         name: sorted(json.dumps(item, default=str, sort_keys=True) for item in items if stands(item))
