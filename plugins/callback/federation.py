@@ -43,6 +43,14 @@ NOTICEABLE = 2.0
 # What Ansible puts before a message, some of it several times.
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
 LONGEST_ITEM = 40
+# What comes from a connection that is lost, be it as unreachable or as failed, and what it means.
+LOST = (
+    (re.compile(r"\[Errno \d+\] .*"), "the session broke off."),
+    (re.compile(r"\w+ command '.*' timeout on host: .*"), "a command did not end in time."),
+    (re.compile(r"Failed to create temporary directory\..* stdout output: (.*)"), r"nothing can be written there: \1."),
+    (re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation: "), r"\2 is refused with \1: "),
+)
+LOST_REMEDY = "Is its SSM agent online, and is there room on its disk? Look with: aws ssm start-session --target "
 ERASE = "\r\033[K"
 
 
@@ -150,6 +158,16 @@ def sentence_of(name: str, task: Any, host: Any, text: str) -> str:
         text += " Run it again with -v to see all of it."
     node = node_of(host)
     return text if node is None or host.get_name() in text else f"{node}: {text}"
+
+
+def lost_of(host: Any, text: str, unreachable: bool) -> str | None:
+    """Return a lost connection as a sentence with the node that is behind it; None when it is no such thing."""
+    said = next((pattern.sub(words, text) for pattern, words in LOST if pattern.match(text)), None)
+    node = node_of(host)
+    if unreachable or (node and said):
+        help_for_it = f" {LOST_REMEDY}{host.get_name()}" if node else ""
+        return f"{node or host.get_name()} cannot be reached: {said or text}{help_for_it}"
+    return None
 
 
 def node_of(host: Any) -> str | None:
@@ -409,11 +427,7 @@ class CallbackModule(DefaultCallback):
     def _remember(self, result: Any, ignored: bool, unreachable: bool = False) -> None:
         task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
         text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
-        if unreachable:
-            node = node_of(result.host) or result.host.get_name()
-            sentence = f"{node} cannot be reached: {text}"
-        else:
-            sentence = sentence_of(name, task, result.host, text)
+        sentence = lost_of(result.host, text, unreachable) or sentence_of(name, task, result.host, text)
         self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable))
         if self._brief:
             line = self._line_for(result)
