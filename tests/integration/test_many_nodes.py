@@ -209,11 +209,11 @@ def converse(sandbox: Sandbox, node: str, access: dict[str, str]) -> subprocess.
     )
 
 
-def test_all_of_it_fits_into_the_memory(site: Site) -> None:
+def test_all_of_it_fits_into_the_memory(site: Site, notice: Callable[[str], None]) -> None:
     """The limit is for twenty nodes; more of them may take as much more."""
     family = descendants(site.sandbox.state["pid"])
     used = sum(proportional_set(each) for each in family)
-    print(f"{len(site.nodes)} nodes: {len(family)} processes, {used / GIBIBYTE:.2f} GiB")
+    notice(f"{len(site.nodes)} nodes: {len(family)} processes, {used / GIBIBYTE:.2f} GiB")
     assert len(family) > 3 * len(site.nodes)
     assert used < 4 * GIBIBYTE * max(1, len(site.nodes) / 20)
 
