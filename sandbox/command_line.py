@@ -19,6 +19,7 @@ from sandbox import state
 from sandbox.latency import latency as latency_of
 
 PORT = 4566
+ISOLATIONS = ("root", "user", "none")
 IDLE_MINUTES = 60.0
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 15.0
@@ -28,13 +29,20 @@ class CommandError(Exception):
     """What went wrong: one sentence with the remedy."""
 
 
-def start(directory: Path, latency: str | None, port: int | None, idle_minutes: float) -> tuple[state.State, bool]:
+def start(
+    directory: Path, latency: str | None, port: int | None, idle_minutes: float, isolation: str | None = None
+) -> tuple[state.State, bool]:
     """Return the running sandbox, started if there was none, and whether it was started now."""
     with state.starting(directory):
         if known := state.read(directory):
             if latency not in (None, known.latency):
                 raise CommandError(
                     f"The sandbox is already running with the latency table '{known.latency}': "
+                    "stop it first with python -m sandbox stop."
+                )
+            if isolation not in (None, known.isolation):
+                raise CommandError(
+                    f"The sandbox is already running with isolation '{known.isolation}': "
                     "stop it first with python -m sandbox stop."
                 )
             if port is not None and f":{port}" != known.endpoint[known.endpoint.rindex(":") :]:
@@ -44,14 +52,14 @@ def start(directory: Path, latency: str | None, port: int | None, idle_minutes: 
             os.utime(directory / "state.json")
             return known, False
         state.remove(directory)
-        _launch(directory, latency or "fast", port or PORT, idle_minutes)
+        _launch(directory, latency or "fast", port or PORT, idle_minutes, isolation)
         known = state.read(directory)
         if known is None:
             raise CommandError(f"The sandbox ended as soon as it had started: {directory / 'log'} says why.")
         return known, True
 
 
-def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> None:
+def _launch(directory: Path, latency: str, port: int, idle_minutes: float, isolation: str | None) -> None:
     """Start the main process and wait until it says that it is ready."""
     receive, report = os.pipe()
     settings = {
@@ -59,6 +67,7 @@ def _launch(directory: Path, latency: str, port: int, idle_minutes: float) -> No
         "latency": latency,
         "port": port,
         "idle": idle_minutes * 60,
+        "isolation": isolation,
         "report": report,
     }
     root = str(Path(__file__).resolve().parents[1])
@@ -162,8 +171,13 @@ def _running(directory: Path) -> state.State:
 
 
 def _start(options: argparse.Namespace, directory: Path) -> int:
-    known, now = start(directory, options.latency, options.port, options.idle_minutes)
-    print(f"sandbox: {'started' if now else 'already running'} endpoint={known.endpoint} latency={known.latency}")
+    known, now = start(directory, options.latency, options.port, options.idle_minutes, options.isolation)
+    print(
+        f"sandbox: {'started' if now else 'already running'} endpoint={known.endpoint} latency={known.latency} "
+        f"isolation={known.isolation}"
+    )
+    if now and known.remark:
+        print(f"sandbox: {known.remark}")
     return 0
 
 
@@ -180,7 +194,8 @@ def _status(options: argparse.Namespace, directory: Path) -> int:
         print(json.dumps({"running": known is not None, **shown}))
     elif known:
         print(
-            f"sandbox: running endpoint={known.endpoint} latency={known.latency} since={known.started} pid={known.pid}"
+            f"sandbox: running endpoint={known.endpoint} latency={known.latency} isolation={known.isolation} "
+            f"since={known.started} pid={known.pid}"
         )
     else:
         print("sandbox: not running")
@@ -245,6 +260,11 @@ def _parser() -> argparse.ArgumentParser:
         default=IDLE_MINUTES,
         metavar="M",
         help="end by itself after M minutes without a call (60; 0: never)",
+    )
+    each.add_argument(
+        "--isolation",
+        choices=ISOLATIONS,
+        help="how the nodes are kept apart: root's namespaces, a user's, or not at all (default: the best that works)",
     )
     each.set_defaults(do=_start)
     each = verbs.add_parser("stop", help="stop the sandbox and remove what it left, also after a crash")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox import state
+from sandbox.hosts.isolation import Isolation, Opened, Place, open_world
 from sandbox.latency import Latency, latency
 from sandbox.world import World
 
@@ -54,8 +56,11 @@ def listen(port: int) -> tuple[int, socket.socket, socket.socket]:
 class Daemon:
     """All that runs in the main process, from start to stop."""
 
-    def __init__(self, directory: Path, latency: str, port: int, idle: float) -> None:
+    def __init__(
+        self, directory: Path, latency: str, port: int, idle: float, isolation: Isolation | None = None
+    ) -> None:
         self.directory = directory
+        self.isolation = isolation
         self.latency = latency
         self.port = port
         self.idle = idle
@@ -83,8 +88,10 @@ class Daemon:
             latency=self.latency,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        world = self._world(internet, known, table)
+        opened = self._open_world(internet, known, table)
+        world = opened.world
         self._closing.callback(world.close)
+        known = dataclasses.replace(known, isolation=opened.isolation, remark=opened.remark)
         cloud = Cloud(
             world=world,
             latency=table,
@@ -126,19 +133,20 @@ class Daemon:
         except NotImplementedError:
             return None
 
-    def _world(self, internet: int, known: state.State, table: Latency) -> World:
+    def _open_world(self, internet: int, known: state.State, table: Latency) -> Opened:
         """Make the hosts' world."""
-        from sandbox.hosts import NamespaceWorld, Unavailable
+        from sandbox.hosts import Unavailable
 
+        place = Place(
+            internet=internet,
+            directory=self.directory / "hosts",
+            endpoint=known.endpoint,
+            gateway=known.gateway,
+            region=known.region,
+            latency=table,
+        )
         try:
-            return NamespaceWorld(
-                internet=internet,
-                directory=self.directory / "hosts",
-                endpoint=known.endpoint,
-                gateway=known.gateway,
-                region=known.region,
-                latency=table,
-            )
+            return open_world(place, self.isolation)
         except Unavailable as reason:
             raise CannotStartError(str(reason)) from reason
 
@@ -183,7 +191,7 @@ def main(arguments: list[str]) -> int:
     report = os.fdopen(settings["report"], "w")
     directory = Path(settings["directory"])
     running = state.take(directory / "running.lock", wait=True)
-    daemon = Daemon(directory, settings["latency"], settings["port"], settings["idle"])
+    daemon = Daemon(directory, settings["latency"], settings["port"], settings["idle"], settings["isolation"])
     signal.signal(signal.SIGTERM, daemon.end)
     signal.signal(signal.SIGINT, daemon.end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -30,6 +30,10 @@ class State:
     secret_access_key: str
     latency: str
     started: str
+    isolation: str = "root"
+    """How far its nodes are apart from the machine: ``root``, ``user`` or ``none``."""
+    remark: str = ""
+    """What a person should know about that: one sentence, or none."""
     account: str = "123456789012"
 
 

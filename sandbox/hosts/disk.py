@@ -14,9 +14,8 @@ from pathlib import Path
 from sandbox.hosts import kernel
 from sandbox.hosts.images import HIDDEN, Interpreter, build_layer
 from sandbox.hosts.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT
+from sandbox.hosts.volumes import Volume, adopt, volumes_of_root, volumes_of_user
 
-OPAQUE = "trusted.overlay.opaque"
-SYSTEM_DIRECTORIES = ("/usr", "/etc", "/opt", "/var", "/bin", "/sbin", "/lib", "/lib64")
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 GUARDED = ("sysrq-trigger", "irq", "bus", "fs", "scsi", "acpi", "mtrr", "timer_list", "latency_stats")
 """Parts of /proc that belong to the machine and that root may write to."""
@@ -35,26 +34,46 @@ class Settings:
     session_user: str | None
 
 
+@dataclass(frozen=True)
+class Powers:
+    """What this process may do with disks: all, or what root of a user namespace may, in which only it exists."""
+
+    one_user: bool
+
+    @property
+    def opaque(self) -> str:
+        """Return the attribute of an overlay's directory that hides what is below."""
+        return "user.overlay.opaque" if self.one_user else "trusted.overlay.opaque"
+
+
 class Disks:
     """All disks, in a memory file system that only this process and the nodes can see."""
 
-    def __init__(self, directory: Path, interpreter: Interpreter) -> None:
-        kernel.mount("sandbox", directory, "tmpfs", MS_NODEV, "mode=755,size=75%,nr_inodes=0")
+    def __init__(self, directory: Path, interpreter: Interpreter, powers: Powers) -> None:
         self.directory = directory
         self.interpreter = interpreter
+        self._powers = powers
         self._layers = directory / "images"
-        self._volumes = ["/", *_separate_volumes(Path("/proc/self/mountinfo").read_text().splitlines())]
+        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        self._volumes = volumes_of_user(mounts) if powers.one_user else volumes_of_root(mounts)
+        kernel.mount("sandbox", directory, "tmpfs", MS_NODEV, "mode=755,size=75%,nr_inodes=0")
+        if not _keeps_attribute(directory, powers.opaque):
+            # In memory only since Linux 6.6: on older ones the disks lie in the sandbox's own directory.
+            kernel.unmount(directory)
 
     def layer(self, image: str) -> Path:
         """Return the image's layer, made when it is first asked for."""
         layer = self._layers / image
         if not layer.exists():
-            build_layer(image, layer, self.interpreter, OPAQUE)
+            build_layer(image, layer, self.interpreter, self._powers.opaque, self._powers.one_user)
+            if self._powers.one_user:
+                adopt(layer, self._volumes, HIDDEN)
         return layer
 
     def disk(self, instance_id: str, image: str) -> Disk:
         """Return the disk of an instance, kept from its last run or new."""
-        return Disk(self.directory / "disks" / instance_id, self.layer(image), self._volumes, self.hidden_paths())
+        directory = self.directory / "disks" / instance_id
+        return Disk(directory, self.layer(image), self._volumes, self.hidden_paths(), self._powers)
 
     def remove(self, instance_id: str) -> None:
         """Delete an instance's disk."""
@@ -64,22 +83,26 @@ class Disks:
         """Return what the interpreter needs and a node would not see by itself."""
         hidden = [*(f"/{name}" for name in HIDDEN), "/tmp", "/run", "/dev", str(self.directory)]
         machine = Path("/").stat().st_dev
+        shown = [each.path for each in self._volumes if each.of_machine]
         return [
             path
             for path in self.interpreter.directories
-            if any(Path(path).is_relative_to(each) for each in hidden) or Path(path).stat().st_dev != machine
+            if any(Path(path).is_relative_to(each) for each in hidden)
+            or not any(Path(path).is_relative_to(each) for each in shown)
+            or Path(path).stat().st_dev != machine
         ]
 
 
 class Disk:
     """The disk of one instance."""
 
-    def __init__(self, directory: Path, layer: Path, volumes: list[str], hidden: list[str]) -> None:
+    def __init__(self, directory: Path, layer: Path, volumes: list[Volume], hidden: list[str], powers: Powers) -> None:
         self.directory = directory
         self.root = directory / "root"
         self._layer = layer
         self._volumes = volumes
         self._hidden = hidden
+        self._powers = powers
         self.is_new = not directory.exists()
         for number in range(len(volumes)):
             (directory / f"upper-{number}").mkdir(parents=True, exist_ok=True)
@@ -88,8 +111,9 @@ class Disk:
 
     def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:
         """Put a file on the disk of a node that does not run."""
-        volume = max((each for each in self._volumes if Path(path).is_relative_to(each)), key=len)
-        target = self.directory / f"upper-{self._volumes.index(volume)}" / Path(path).relative_to(volume)
+        holding = [number for number, each in enumerate(self._volumes) if Path(path).is_relative_to(each.path)]
+        innermost = max(holding, key=lambda number: len(self._volumes[number].path))
+        target = self.directory / f"upper-{innermost}" / Path(path).relative_to(self._volumes[innermost].path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -105,39 +129,47 @@ class Disk:
             target = self.root / path.lstrip("/")
             target.mkdir(parents=True, exist_ok=True)
             kernel.bind(path, target, read_only=True)
-        _mount_devices(self.root / "dev")
+        _mount_devices(self.root / "dev", self._powers.one_user)
         _mount_processes(self.root / "proc")
         kernel.mount("sysfs", self.root / "sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-    def _mount_overlay(self, number: int, volume: str) -> None:
-        lower = self._layer / volume.lstrip("/")
-        layers = f"{lower}:{volume}" if lower.is_dir() else volume
+    def _mount_overlay(self, number: int, volume: Volume) -> None:
+        lower = self._layer / volume.path.lstrip("/")
+        layers = [*([str(lower)] if lower.is_dir() else []), *([volume.path] if volume.of_machine else [])]
         upper, work = self.directory / f"upper-{number}", self.directory / f"work-{number}"
-        options = f"lowerdir={layers},upperdir={upper},workdir={work}"
-        kernel.mount("overlay", self.root / volume.lstrip("/"), "overlay", MS_NODEV, options)
+        options = f"lowerdir={':'.join(layers)},upperdir={upper},workdir={work}"
+        if self._powers.one_user:
+            options += ",userxattr"
+        kernel.mount("overlay", self.root / volume.path.lstrip("/"), "overlay", MS_NODEV, options)
 
 
-def _separate_volumes(mounts: Iterable[str]) -> list[str]:
-    """Return the system directories that are file systems of their own, outer ones first."""
-    volumes = set()
-    for line in mounts:
-        where = line.split()[4].encode().decode("unicode_escape")
-        kind = line.partition(" - ")[2].split()[0]
-        system = any(Path(where).is_relative_to(each) for each in SYSTEM_DIRECTORIES)
-        if system and kind not in ("proc", "sysfs", "devtmpfs", "devpts", "tmpfs", "autofs") and Path(where).is_dir():
-            volumes.add(where)
-    return sorted(volumes)
+def _keeps_attribute(directory: Path, name: str) -> bool:
+    probe = directory / "attribute"
+    probe.mkdir(exist_ok=True)
+    try:
+        os.setxattr(probe, name, b"y")
+    except OSError:
+        return False
+    finally:
+        probe.rmdir()
+    return True
 
 
-def _mount_devices(devices: Path) -> None:
-    """Make a /dev with a few harmless devices of its own, not the machine's."""
+def _mount_devices(devices: Path, one_user: bool) -> None:
+    """Make a /dev with a few harmless devices of its own, or where none can be made, the machine's."""
     kernel.mount("dev", devices, "tmpfs", MS_NOSUID, "mode=755")
-    mask = os.umask(0)
-    for name, (major, minor) in DEVICES.items():
-        os.mknod(devices / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
-    os.mknod(devices / "console", stat.S_IFCHR | 0o600, os.makedev(*DEVICES["null"]))
-    os.umask(mask)
-    for name, options in (("pts", "newinstance,ptmxmode=0666,mode=620,gid=5"), ("shm", "mode=1777")):
+    if one_user:
+        for name in (*DEVICES, "console"):
+            (devices / name).touch()
+            kernel.bind("/dev/null" if name == "console" else f"/dev/{name}", devices / name)
+    else:
+        mask = os.umask(0)
+        for name, (major, minor) in DEVICES.items():
+            os.mknod(devices / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+        os.mknod(devices / "console", stat.S_IFCHR | 0o600, os.makedev(*DEVICES["null"]))
+        os.umask(mask)
+    terminals = "newinstance,ptmxmode=0666,mode=620" + ("" if one_user else ",gid=5")
+    for name, options in (("pts", terminals), ("shm", "mode=1777")):
         (devices / name).mkdir()
         kind = "devpts" if name == "pts" else "tmpfs"
         kernel.mount(name, devices / name, kind, MS_NOSUID | MS_NOEXEC, options)

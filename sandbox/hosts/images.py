@@ -60,8 +60,11 @@ class Interpreter:
         return cls(sys.executable, base, str(code), tuple(directories))
 
 
-def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str) -> None:
-    """Lay out an image's files under ``layer``; ``opaque`` names the overlay attribute that hides what is below."""
+def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str, one_user: bool) -> None:
+    """Lay out an image's files under ``layer``.
+
+    ``opaque`` names the overlay attribute that hides what is below; with ``one_user``, all files are that one's.
+    """
     for name in HIDDEN:
         hide(layer / name, opaque)
     for tree in IMAGES[image]:
@@ -70,9 +73,9 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str) 
         for path in (layer / directory).iterdir():
             path.chmod(0o755)
     _write_runner(layer, interpreter)
-    _write_privileges(layer)
+    _write_privileges(layer, one_user)
     _write_users(layer)
-    _write_homes(layer)
+    _write_homes(layer, one_user)
     _enable_units(layer)
     (layer / "etc/localtime").symlink_to("/usr/share/zoneinfo/UTC")
     (layer / "var/log/journal").mkdir(parents=True)
@@ -119,9 +122,14 @@ def _write_runner(layer: Path, interpreter: Interpreter) -> None:
     _write_script(layer / "usr/lib/sandbox/run", command)
 
 
-def _write_privileges(layer: Path) -> None:
+def _write_privileges(layer: Path, one_user: bool) -> None:
     """Copy the program that ``sudo`` and ``systemctl`` become root with; setuid, which counts on a node's disk only."""
     program = layer / "usr/lib/sandbox/setpriv"
+    if one_user:
+        # Everyone is root already, and can be nobody else: the command runs as it is.
+        options = 'while case "$1" in --reuid | --regid) shift 2 ;; --*) shift ;; *) false ;; esac; do :; done'
+        _write_script(program, options, 'exec "$@"')
+        return
     shutil.copyfile(shutil.which("setpriv", path=PROGRAMS) or "/usr/bin/setpriv", program)
     program.chmod(0o4755)
 
@@ -153,7 +161,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text("\n".join([*lines, ""]))
 
 
-def _write_homes(layer: Path) -> None:
+def _write_homes(layer: Path, one_user: bool) -> None:
     for home, owner in (("root", 0), ("home/ec2-user", 1000), ("home/ssm-user", 1001)):
         directory = layer / home
         directory.mkdir(exist_ok=True)
@@ -161,7 +169,8 @@ def _write_homes(layer: Path) -> None:
         (directory / ".bash_profile").write_text("if [ -f ~/.bashrc ]; then . ~/.bashrc; fi\n")
         directory.chmod(0o700)
         for path in (directory, *directory.iterdir()):
-            os.chown(path, owner, owner)
+            if not one_user:
+                os.chown(path, owner, owner)
 
 
 def _enable_units(layer: Path) -> None:

@@ -57,7 +57,24 @@ def bind(source: str | Path, target: str | Path, read_only: bool = False) -> Non
     """Show a directory or file a second time, writable or not."""
     mount(os.fspath(source), target, flags=MS_BIND | MS_REC)
     if read_only:
-        mount("", target, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
+        # What the machine forbids on that file system must stay forbidden, or the kernel refuses the change.
+        kept = os.statvfs(target).f_flag & (MS_NODEV | MS_NOEXEC)
+        mount("", target, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | kept)
+
+
+def become_root_of_a_user_namespace() -> None:
+    """Enter a user namespace in which this process's user is root and nobody else exists."""
+    user, group = os.geteuid(), os.getegid()
+    os.unshare(os.CLONE_NEWUSER)
+    own = Path("/proc/self")
+    (own / "setgroups").write_text("deny")
+    (own / "uid_map").write_text(f"0 {user} 1")
+    (own / "gid_map").write_text(f"0 {group} 1")
+
+
+def unmount(target: str | Path) -> None:
+    """umount(2), now and whoever uses it."""
+    _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"unmounting {target}")
 
 
 def pivot_root(new_root: str | Path) -> None:

@@ -20,6 +20,7 @@ from sandbox.hosts.channel import Channel, Message
 from sandbox.hosts.errors import HostsError, Unavailable
 from sandbox.hosts.forwarder import Forwarder
 from sandbox.hosts.images import IMAGES
+from sandbox.hosts.isolation import Isolation
 from sandbox.hosts.metadata_service import MetadataService
 from sandbox.hosts.packets import ruleset
 from sandbox.hosts.reactor import Conversation, Reactor
@@ -35,9 +36,16 @@ class NamespaceWorld:
     """Instances, routers and the internet as namespaces. Every method may be called from any thread."""
 
     def __init__(
-        self, internet: int, directory: Path, endpoint: str, gateway: str, region: str, latency: Latency
+        self,
+        internet: int,
+        directory: Path,
+        endpoint: str,
+        gateway: str,
+        region: str,
+        latency: Latency,
+        isolation: Isolation = "root",
     ) -> None:
-        require_machine()
+        require_machine(isolation)
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
@@ -45,7 +53,7 @@ class NamespaceWorld:
         self._networks: dict[str, Network] = {}
         self._arranged: dict[str, Message] = {}
         self._metadata: dict[str, Callable[[], None]] = {}
-        self._process, self._channel = _start_world_process()
+        self._process, self._channel = _start_world_process(isolation)
         settings = {
             "gateway": gateway,
             "endpoint": endpoint,
@@ -53,9 +61,10 @@ class NamespaceWorld:
             "online_delay": latency.agent_online,
             "retry_delay": latency.agent_retry,
             "ping_interval": latency.agent_ping,
-            "session_user": _session_user(),
+            "session_user": _session_user() if isolation == "root" else None,
         }
         first: Message = {"internet": internet, "directory": str(directory), "settings": settings}
+        first["isolation"] = isolation
         try:
             self._ask({**first, "boot_delay": latency.instance_boot})
         except HostsError as error:
@@ -174,11 +183,11 @@ class NamespaceWorld:
             self._process.wait()
 
 
-def require_machine() -> None:
+def require_machine(isolation: Isolation = "root") -> None:
     """Raise Unavailable when this machine cannot host namespaces, with what is missing."""
     if sys.platform != "linux":
         raise Unavailable("The sandbox needs Linux, because its nodes are Linux namespaces.")
-    if os.geteuid() != 0:
+    if isolation == "root" and os.geteuid() != 0:
         raise Unavailable("The sandbox needs root to make its network namespaces; run it as root or with sudo.")
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     for program, package in (("nft", "nftables"), ("curl", "curl"), ("bash", "bash"), ("setpriv", "util-linux")):
@@ -203,13 +212,13 @@ def _arrangement(network: Network) -> Message:
     }
 
 
-def _start_world_process() -> tuple[subprocess.Popen[bytes], Channel]:
+def _start_world_process(isolation: Isolation) -> tuple[subprocess.Popen[bytes], Channel]:
     ours, theirs = socket.socketpair()
     code = str(Path(__file__).resolve().parents[2])
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.hosts.world_process", str(theirs.fileno())],
+            [sys.executable, "-m", "sandbox.hosts.world_process", str(theirs.fileno()), isolation],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C at the terminal is the main process's to handle

@@ -37,6 +37,17 @@ def start(namespace: int, disk: Disk, host_name: str, interpreter: Interpreter, 
     return _spawn(namespace, become_init)
 
 
+def try_disk(namespace: int, disk: Disk) -> None:
+    """Find out whether this kernel lets a node have its disk; raises HostsError with what it refuses."""
+
+    def look() -> None:
+        disk.mount()
+        kernel.pivot_root(disk.root)
+        os.execv("/bin/true", ["true"])
+
+    _spawn(namespace, look)
+
+
 def _detach() -> None:
     null = os.open("/dev/null", os.O_RDWR)
     for number in range(3):

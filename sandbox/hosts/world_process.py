@@ -23,7 +23,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from sandbox.hosts import kernel, node
 from sandbox.hosts.addresses import METADATA_ADDRESS, Internet
 from sandbox.hosts.channel import Channel, Message
-from sandbox.hosts.disk import Disks, Settings, write_identity
+from sandbox.hosts.disk import Disks, Powers, Settings, write_identity
 from sandbox.hosts.errors import HostsError
 from sandbox.hosts.images import Interpreter
 from sandbox.hosts.kernel import inside, new_network_namespace
@@ -51,7 +51,7 @@ class WorldProcess:
         self.boot_delay = float(message["boot_delay"])
         self.interpreter = Interpreter.current()
         self.space = InternetSpace(self.internet)
-        self.disks = Disks(Path(message["directory"]), self.interpreter)
+        self.disks = Disks(Path(message["directory"]), self.interpreter, Powers(message["isolation"] == "user"))
         self.routers: dict[str, Router] = {}
         self.nodes: dict[str, RunningNode] = {}
         self._links_made = 0
@@ -66,6 +66,12 @@ class WorldProcess:
             "kill": self.kill,
             "discard": self.discard,
         }
+
+    def try_out(self) -> None:
+        """Have a node's disk and a router once, so that a machine that cannot is found out before it matters."""
+        node.try_disk(self.space.namespace, self.disks.disk("trial", "al2023"))
+        self.disks.remove("trial")
+        Router(self.space, "trial").close()
 
     def handle(self, message: Message) -> Answer:
         """Carry out one request."""
@@ -191,7 +197,9 @@ def serve(channel: Channel) -> None:
         return
     try:
         world = WorldProcess(first[0])
-    except (OSError, NetlinkError) as error:
+        if first[0]["isolation"] != "root":
+            world.try_out()
+    except (OSError, NetlinkError, HostsError) as error:
         channel.send({"unavailable": f"This machine does not let the sandbox set up its namespaces ({error})."})
         return
     channel.send({})
@@ -233,6 +241,8 @@ def main() -> None:
     """Enter new namespaces and become the world process; the process that was started only waits for it."""
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
+        if sys.argv[2] == "user":
+            kernel.become_root_of_a_user_namespace()
         os.unshare(os.CLONE_NEWPID | os.CLONE_NEWNS | os.CLONE_NEWNET | os.CLONE_NEWIPC | os.CLONE_NEWUTS)
         world = os.fork()
     except OSError as error:

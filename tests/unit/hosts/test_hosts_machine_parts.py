@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.hosts import Unavailable
 from sandbox.hosts.addresses import forwarded_addresses, public_addresses, router_address
-from sandbox.hosts.disk import _separate_volumes
 from sandbox.hosts.images import IMAGES, TREES, Interpreter
 from sandbox.hosts.namespace_world import require_machine
+from sandbox.hosts.volumes import _separate
 from sandbox.world import Interface, NatGateway, Network, Subnet
 
 SUDO = TREES / "common/usr/bin/sudo"
@@ -49,7 +49,7 @@ def test_file_systems_of_their_own() -> None:
         "5 1 0:6 / /var/tmp rw - tmpfs tmpfs rw",
         "6 1 8:4 / /var rw shared:1 - xfs /dev/sda4 rw",
     ]
-    assert _separate_volumes(mounts) == ["/usr", "/var"]
+    assert _separate(mounts) == ["/usr", "/var"]
 
 
 def test_every_image_has_its_files() -> None:
