@@ -9,28 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
 from typing import Final
 
 from session_manager_plugin import VERSION
+from session_manager_plugin.request import Request
 
 _INSTALLED: Final = (
     "\nThe Session Manager plugin was installed successfully. Use the AWS CLI to start a session.\n"
     "This is the small one that comes with the project; it speaks as version %s of AWS's does.\n"
 )
 _RESPONSE_VARIABLE: Final = "AWS_SSM_START_SESSION_RESPONSE"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    session_id: str
-    token: str
-    stream_url: str
-    region: str
-    profile: str
-    endpoint: str
 
 
 class UsageError(ValueError):

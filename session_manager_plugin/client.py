@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -23,9 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 from session_manager_plugin import VERSION, frames, terminal
 from session_manager_plugin.delivery import Inbox, Outbox
 from session_manager_plugin.frames import Frame, FrameError, compact
-
-if TYPE_CHECKING:
-    from session_manager_plugin.__main__ import Request
+from session_manager_plugin.request import Request
 
 _SHELLS: Final = ("Standard_Stream", "InteractiveCommands", "NonInteractiveCommands")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from sandbox.allegrograph.calls import SERVER, Call, json_response, nothing
 from sandbox.allegrograph.refusal import RefusedError, missing
-from sandbox.allegrograph.service import SERVER, Call, json_response, nothing
 from sandbox.allegrograph.users import ANONYMOUS, PERMISSIONS, Principal, User, access_entry
 from sandbox.allegrograph.web import Response
 

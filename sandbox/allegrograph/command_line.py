@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sandbox.allegrograph.application import Application
 from sandbox.allegrograph.service import Service
 from sandbox.allegrograph.sessions import Sessions
 from sandbox.allegrograph.web import Server
@@ -74,7 +75,7 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
             raise StartError(
                 f"the folder {data} cannot be used ({error.strerror}); choose another with --data."
             ) from error
-        server = Server(service, service.housekeeping)
+        server = Server(Application(service), service.housekeeping)
         ports = range(0) if options.main_port_for_sessions else options.session_ports
         service.sessions = Sessions(options.host, ports, server)
         service.port = listener.getsockname()[1]

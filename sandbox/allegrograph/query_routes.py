@@ -4,11 +4,10 @@ import itertools
 import time
 
 from sandbox.allegrograph import results, sparql, terms, updates
+from sandbox.allegrograph.calls import STORE, Call, graphs_of, json_response
 from sandbox.allegrograph.federation import FederationTarget
 from sandbox.allegrograph.queries import Answer, Query, Solutions, evaluate
 from sandbox.allegrograph.refusal import RefusedError
-from sandbox.allegrograph.service import STORE, Call, json_response
-from sandbox.allegrograph.statement_routes import graphs_of
 from sandbox.allegrograph.web import Response
 
 _ANALYSIS = """desired indices: spogi posgi

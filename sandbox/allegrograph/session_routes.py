@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from sandbox.allegrograph.calls import SERVER, STORE, Call, json_response, nothing
 from sandbox.allegrograph.federation import (
     AnyMember,
     FederationTarget,
@@ -10,7 +11,6 @@ from sandbox.allegrograph.federation import (
 )
 from sandbox.allegrograph.members import LocalMember
 from sandbox.allegrograph.refusal import RefusedError
-from sandbox.allegrograph.service import SERVER, STORE, Call, json_response, nothing
 from sandbox.allegrograph.targets import SessionTarget
 from sandbox.allegrograph.web import Response
 

@@ -5,16 +5,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from sandbox.allegrograph import formats, json_ld, terms
+from sandbox.allegrograph.calls import STORE, Call, entity_tag, graphs_of, json_response, nothing
 from sandbox.allegrograph.refusal import RefusedError, malformed_data
-from sandbox.allegrograph.service import STORE, Call, entity_tag, json_response, nothing
 from sandbox.allegrograph.views import COLUMNS, EVERYTHING, Pattern, Quad, Range, Row
 from sandbox.allegrograph.web import Response
-
-
-def graphs_of(call: Call, name: str = "context") -> list[str]:
-    """The graphs that a parameter names; "null" is the default graph."""
-    values = [each for each in call.request.values(name) if each]
-    return ["" if each == "null" else terms.canonical(each, call.namespaces) for each in values]
 
 
 def pattern_of(call: Call) -> Pattern:

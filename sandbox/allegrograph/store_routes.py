@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from sandbox.allegrograph import namespaces
+from sandbox.allegrograph.calls import STORE, Call, json_response, nothing
 from sandbox.allegrograph.refusal import RefusedError, missing
-from sandbox.allegrograph.service import STORE, Call, json_response, nothing
 from sandbox.allegrograph.views import duplicate_columns
 from sandbox.allegrograph.web import Response
 
