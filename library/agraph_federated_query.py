@@ -267,7 +267,10 @@ def explain(wanted: Wanted, status: int | None, code: str | None, words: str) ->
     if code == "QUERY TIMEOUT":
         return late(wanted)
     if status == 401:
-        return f"The manager {manager} refuses the user {wanted['user']} or the password; check both."
+        return (
+            f"The manager {manager} refuses the user {wanted['user']} or the password: "
+            "check federation_agraph_user and federation_agraph_password."
+        )
     if status is None:
         return f"The manager {manager} broke the conversation off: {words}. Does AllegroGraph still run there?"
     return f"The manager {manager} answered {status}: {f'{code}: ' if code else ''}{words}."

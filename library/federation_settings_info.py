@@ -195,14 +195,18 @@ def problem_with_plugin(path: str) -> str | None:
         return None
     try:
         subprocess.run([path, "--version"], check=True, timeout=30, capture_output=True, text=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-        reason = error.strerror if isinstance(error, OSError) else said
-        return (
-            f"The session-manager-plugin {path} cannot run: {reason}. "
-            "Install AWS's own, or set ansible_aws_ssm_plugin to one that runs."
-        )
-    return None
+    except subprocess.TimeoutExpired as error:
+        reason = f"it said nothing for {error.timeout} s"
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip() or f"it ended with {error.returncode}").splitlines()[-1]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    else:
+        return None
+    return (
+        f"The session-manager-plugin {path} cannot run: {reason.rstrip('.')}. "
+        "Install AWS's own, or set ansible_aws_ssm_plugin to one that runs."
+    )
 
 
 def main() -> None:

@@ -207,7 +207,8 @@ def _refusal(address: str, error: urllib.error.HTTPError, user: str | None) -> R
     if match:
         code, words = match.group(1), match.group(2)
     if error.code == 401:
-        sentence = f"{address} refuses the user {user} or the password; check both."
+        settings = "federation_agraph_user and federation_agraph_password"
+        sentence = f"{address} refuses the user {user} or the password: check {settings}."
     else:
         sentence = f"{address} answered {error.code}: {words or error.reason}"
     return RefusedError(sentence, error.code, code, words)

@@ -111,9 +111,11 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
 
 def _network(text: str) -> Network | None:
     try:
-        return ipaddress.IPv4Network(text)
+        network = ipaddress.IPv4Network(text)
     except ValueError:
         return None
+    # Python also takes a mask and a lone address; AWS does not.
+    return network if str(network) == text else None
 
 
 def _not_a_network(setting: str, text: str) -> str:

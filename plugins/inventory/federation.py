@@ -60,6 +60,8 @@ PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 SANDBOX_NUMBERS = range(66, 127)
 OWN_PLUGIN = Path(sys.executable).parent / "session-manager-plugin"
 START_TIMEOUT = 120
+# Every setting begins with it.
+PREFIX = "federation_"
 KEY_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
@@ -77,8 +79,8 @@ class InventoryModule(BaseInventoryPlugin):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         world = str(self.get_option("world"))
-        settings = self._settings(Path(path).parent, world)
         try:
+            settings = self._settings(Path(path).parent, world)
             region = known_region(settings["federation_region"])
             if world == "sandbox":
                 enter_sandbox(started_sandbox(), region)
@@ -96,6 +98,9 @@ class InventoryModule(BaseInventoryPlugin):
         known: dict[str, Any] = {}
         for name in ("all", world):
             known = combine_vars(known, get_vars_from_path(self.loader, str(folder), [Group(name)], "task"))
+        if misspelt := next((name for name in self._vars if name.startswith(PREFIX) and name not in known), None):
+            near = " or ".join(difflib.get_close_matches(misspelt, known, n=2)) or "one in group_vars/all.yml"
+            raise WrongError(f"There is no setting {misspelt}; perhaps {near} is meant.")
         known = combine_vars(known, self._vars)
         templar = Templar(loader=self.loader, variables=known)
         names = ("federation_name", "federation_region", "federation_profile")

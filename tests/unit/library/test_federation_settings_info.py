@@ -65,13 +65,17 @@ def test_good_settings_say_whose_account_it_is(aws: dict[str, Any], run: Run) ->
         ({"region": "mars-west-1"}, "federation_region 'mars-west-1' is no region of AWS"),
         ({"member_count": 0}, "federation_member_count 0 is too small"),
         ({"member_count": "-3"}, "federation_member_count -3 is too small"),
+        ({"member_count": 1.5}, "federation_member_count '1.5' is not a number"),
         ({"member_count": "two"}, "federation_member_count 'two' is not a number"),
         ({"member_count": 252}, "federation_member_count 252 is more than the 251 addresses"),
-        ({"vpc_cidr": "10.0.0.0"}, "federation_vpc_cidr 10.0.0.0/32 has a size that AWS refuses"),
+        ({"vpc_cidr": "10.0.0.0"}, "federation_vpc_cidr '10.0.0.0' is not an IPv4 network"),
+        ({"vpc_cidr": "10.0.0.0/8"}, "federation_vpc_cidr 10.0.0.0/8 has a size that AWS refuses"),
+        ({"vpc_cidr": "10.0.0.0/255.255.0.0"}, "federation_vpc_cidr '10.0.0.0/255.255.0.0' is not an IPv4 network"),
         ({"vpc_cidr": "ten"}, "federation_vpc_cidr 'ten' is not an IPv4 network"),
         ({"vpc_cidr": "10.0.0.1/16"}, "federation_vpc_cidr '10.0.0.1/16' is not an IPv4 network"),
         ({"public_subnet_cidr": "10.0.1.0/25"}, "overlap"),
         ({"private_subnet_cidr": "10.1.0.0/24"}, "federation_private_subnet_cidr 10.1.0.0/24 lies outside"),
+        ({"allowed_cidr": "203.0.113.7"}, "federation_allowed_cidr '203.0.113.7' is not an IPv4 network"),
         ({"allowed_cidr": ""}, "federation_allowed_cidr '' is not an IPv4 network"),
         ({"image_id": ""}, "the classic tutorial's was ami-5616d82e"),
         ({"image_id": "ami-0123456789abcdef0"}, "federation_ami_id ami-0123456789abcdef0 does not exist"),
@@ -102,12 +106,21 @@ def test_down_needs_no_more_than_the_name(aws: dict[str, Any], run: Run) -> None
     assert answer["account"] == "123456789012"
 
 
-def test_a_plugin_that_ends_with_an_error(aws: dict[str, Any], run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("#!/bin/sh\necho 'no such library' >&2\nexit 1\n", "no such library"),
+        ("#!/bin/sh\necho >&2\nexit 3\n", "it ended with 3"),
+        ("no program", "Exec format error"),
+    ],
+)
+def test_a_plugin_that_cannot_run(tmp_path: Path, program: str, reason: str) -> None:
     plugin = tmp_path / "plugin"
-    plugin.write_text("#!/bin/sh\necho 'no such library' >&2\nexit 1\n")
+    plugin.write_text(program)
     plugin.chmod(0o755)
-    answer = run(federation_settings_info, **aws, session_manager_plugin=str(plugin))
-    assert f"The session-manager-plugin {plugin} cannot run: no such library." in answer["msg"]
+    said = federation_settings_info.problem_with_plugin(str(plugin))
+    assert said is not None
+    assert said.startswith(f"The session-manager-plugin {plugin} cannot run: {reason}. Install AWS's own")
 
 
 def test_no_credentials(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

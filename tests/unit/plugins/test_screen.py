@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from recorded_aws import ROOT, Command
 
 TABLE = "-------\n| avg |\n=======\n| 0.5 |\n-------\n"
@@ -156,6 +158,28 @@ def test_a_node_that_cannot_be_reached_is_named(command: Command, tmp_path: Path
     code, text = printed(command, tmp_path, tasks, hosts="i-0ab")
     assert code == 4
     assert text.splitlines()[-1].startswith("ERROR: Member 1 (i-0ab, 10.0.1.5) cannot be reached: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("[Errno 5] Input/output error", "the session broke off."),
+        ("EXEC command 'sudo -H sh' timeout on host: i-0ab", "a command did not end in time."),
+        (
+            "An error occurred (TargetNotConnected) when calling the StartSession operation: i-0ab is not connected.",
+            "StartSession is refused with TargetNotConnected: i-0ab is not connected.",
+        ),
+        (
+            "Failed to create temporary directory. In some cases, you may. Failed command was: ( umask 77 ), exited "
+            "with result 1, stdout output: mkdir: cannot create directory '/tmp/a': No space left on device",
+            "nothing can be written there: mkdir: cannot create directory '/tmp/a': No space left on device.",
+        ),
+    ],
+)
+def test_a_lost_connection_is_told_in_plain_words(command: Command, tmp_path: Path, said: str, told: str) -> None:
+    tasks = f"    - name: Reach\n      ansible.builtin.fail:\n        msg: {json.dumps(said)}\n"
+    last = printed(command, tmp_path, tasks, hosts="i-0ab")[1].splitlines()[-1]
+    assert last.startswith(f"ERROR: Member 1 (i-0ab, 10.0.1.5) cannot be reached: {told} Is its SSM agent online")
 
 
 def test_words_of_the_plays_own_replace_the_error(command: Command, tmp_path: Path) -> None:

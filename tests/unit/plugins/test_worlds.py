@@ -211,6 +211,14 @@ def test_a_region_that_does_not_exist(command: Command, checkout: Path, tmp_path
     assert not (tmp_path / "state").exists()
 
 
+def test_a_misspelt_setting(command: Command, checkout: Path, tmp_path: Path) -> None:
+    arguments = ("--graph", "-e", '{"federation_membercount": 3}')
+    done = command("ansible-inventory", *arguments, folder=checkout, SANDBOX_HOME=str(tmp_path / "state"))
+    sentence = "ERROR: There is no setting federation_membercount; perhaps federation_member_count "
+    assert one_sentence(done).startswith(sentence)
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_sandbox_that_cannot_start(command: Command, checkout: Path, tmp_path: Path) -> None:
     environment = {"SANDBOX_HOME": str(tmp_path / "state"), "SANDBOX_FAILS": "nft is missing; install nftables."}
     done = command("ansible-inventory", "--graph", folder=checkout, **environment)
