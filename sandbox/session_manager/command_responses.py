@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Final
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ssm.exceptions import SSMException
-from moto.ssm.responses import SimpleSystemManagerResponse
 
 from sandbox.session_manager import documents, errors, instances
 from sandbox.session_manager.commands import FINAL, Command, Invocation, Order
+from sandbox.session_manager.document_responses import DocumentResponses
 from sandbox.session_manager.errors import SystemsManagerError
 from sandbox.session_manager.gateway import Gateway
 from sandbox.session_manager.pages import page
@@ -23,7 +23,7 @@ _SUMMARY_LIMIT: Final = 2500
 """Characters of output that ListCommandInvocations shows."""
 
 
-class CommandResponses(SimpleSystemManagerResponse):  # type: ignore[misc]
+class CommandResponses(DocumentResponses):
     """SendCommand and what is asked about it."""
 
     gateway: ClassVar[Gateway]

@@ -15,8 +15,9 @@ RUN_SHELL_SCRIPT: Final = "AWS-RunShellScript"
 _LONGEST_EXECUTION: Final = 172_800
 _ACTION: Final = "aws:runShellScript"
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_CONTENT: Final[dict[str, Any]] = {
+CONTENT: Final[dict[str, Any]] = {
     "schemaVersion": "1.2",
+    "description": "Run a shell script or specify the commands to run.",
     "parameters": {
         "commands": {"type": "StringList"},
         "workingDirectory": {"type": "String", "default": ""},
@@ -60,7 +61,7 @@ def read(content: str) -> dict[str, Any] | None:
 
 def script(content: dict[str, Any] | None, parameters: dict[str, list[str]]) -> Script:
     """Put the parameters into the document (AWS-RunShellScript when None)."""
-    document = _CONTENT if content is None else content
+    document = CONTENT if content is None else content
     values = _values(document.get("parameters") or {}, parameters)
     plugin, inputs = _step(document)
     lines = _fill(inputs.get("runCommand", []), values)
