@@ -39,6 +39,11 @@ class Latency:
     """A deleted or failed gateway still shows for so long."""
     instance_profile_propagation: float = 1.0
     """A new instance profile is unknown to RunInstances for so long."""
+    creation_visible: float = 0.0
+    """What was created is unknown to describes by its id, and missing in lists, for so long.
+
+    None where things are fast: amazon.aws's waiters look again after five seconds, which doubles the time of an up.
+    """
     credentials_lifetime: float = 6 * 3600.0
     """The metadata service's temporary credentials are good for so long."""
 
@@ -60,6 +65,7 @@ TABLES: Mapping[str, Latency] = {
         nat_gateway_delete=50.0,
         nat_gateway_visible=3600.0,
         instance_profile_propagation=15.0,
+        creation_visible=1.0,
     ),
 }
 

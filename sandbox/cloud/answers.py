@@ -10,6 +10,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 
 from sandbox.cloud import context
+from sandbox.cloud.consistency import CREATING, DESCRIBING, shown
 from sandbox.cloud.errors import refusal
 from sandbox.cloud.pages import LARGEST, Wanted, paging
 
@@ -50,7 +51,13 @@ class Answers(BaseResponse):  # type: ignore[misc]
                 self.after(action_result)
             except ServiceException as refused:
                 action_result = ActionResult(refused)
-        return super().serialized(action_result)
+        status, headers, body = super().serialized(action_result)
+        if status < 400:
+            self.created(str(body))
+        return status, headers, body
+
+    def created(self, body: str) -> None:
+        """Take note of what an answer says was created."""
 
     def before(self) -> ActionResult | None:
         """Refuse a request, or return what is known to be its answer."""
@@ -107,6 +114,7 @@ class EC2Answers(Answers):
     """EC2's: at least five to a page, a thousand where nothing is asked for; tokens of clients."""
 
     smallest_page = 5
+    _repeated = False
 
     def before(self) -> ActionResult | None:
         """Refuse a request, or return the answer that was given to the same one before."""
@@ -117,6 +125,10 @@ class EC2Answers(Answers):
                 raise refusal(
                     "InvalidParameterCombination", f"The parameter {name} cannot be used with the parameter maxResults"
                 )
+        if (kind := DESCRIBING.get(operation)) is not None:
+            for each in self.params.get(kind.ids) or []:
+                if each in context.current().fresh:
+                    raise refusal(kind.code, kind.message.format(each))
         known = self._once(operation)
         return super().before() if known is None else known
 
@@ -125,7 +137,24 @@ class EC2Answers(Answers):
         if self._promise is not None:
             key, asked = self._promise
             context.current().tokens[key] = asked, answer
+        self._hide(answer)
         super().after(answer)
+
+    def _hide(self, answer: ActionResult) -> None:
+        """Leave out of a list what was just created."""
+        here, operation = context.current(), self._get_action()
+        if here.fresh and operation.startswith("Describe") and isinstance(answer.result, dict):
+            for key, items in answer.result.items():
+                if isinstance(items, list | tuple | set):
+                    answer.result[key] = [each for each in items if shown(each, here.fresh)]
+
+    def created(self, body: str) -> None:
+        """Let what was created be unknown for a while; what an answer repeats is not created again."""
+        here = context.current()
+        operation = self._get_action()
+        if operation in CREATING and not self._repeated:
+            for each in CREATING[operation].findall(body):
+                here.fresh.add(each, here.latency.creation_visible)
 
     def _once(self, operation: str) -> ActionResult | None:
         """Return what the same request with the same ClientToken was answered."""
@@ -141,6 +170,7 @@ class EC2Answers(Answers):
             raise refusal("IdempotentParameterMismatch", MISMATCH)
         if answer is not None:
             self.error_on_dryrun()
+            self._repeated = True
             return answer
         self._promise = key, asked
         return None

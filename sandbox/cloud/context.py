@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.cloud.consistency import Fresh
 from sandbox.cloud.machines import Machines
 from sandbox.cloud.pages import Pages
 from sandbox.cloud.schedule import Schedule
@@ -39,6 +40,8 @@ class Context:
     """The last number of the public address to try next."""
     pages: Pages = field(default_factory=Pages)
     """What is left of answers that are given in pages."""
+    fresh: Fresh = field(default_factory=Fresh)
+    """What was created a moment ago, and is unknown as yet."""
     tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     """What was asked for and answered, by the ClientToken of the request."""
     machines: Machines = field(init=False)

@@ -14,7 +14,9 @@ from moto.iam.responses import IamResponse
 
 from sandbox.cloud import context
 from sandbox.cloud.answers import Answers
+from sandbox.cloud.consistency import IAM_CREATING, IAM_NAMES, iam_name
 from sandbox.cloud.errors import refusal
+from sandbox.cloud.pages import paging
 
 NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 PATH = re.compile(r"/|(/[\x21-\x2e\x30-\x7f]+)+/")
@@ -114,6 +116,40 @@ class SandboxIAMResponse(Answers, IamResponse):  # type: ignore[misc]
     def bad_token(self, token: str | None) -> Exception:
         """Return IAM's refusal of a marker."""
         return IAMException("ValidationError", "Invalid Marker.")  # type: ignore[no-any-return]
+
+    def before(self) -> ActionResult | None:
+        """Refuse to tell of what was just created."""
+        operation, fresh = self._get_action(), context.current().fresh
+        if operation.startswith(("Get", "List")):
+            for parameter in IAM_NAMES:
+                noun, name = parameter.removesuffix("Name"), self.params.get(parameter)
+                if f"{noun} {name}" in fresh:
+                    raise IAMException("NoSuchEntity", f"The {noun.lower()} with name {name} cannot be found.")
+            if (arn := self.params.get("PolicyArn")) in fresh:
+                raise IAMException("NoSuchEntity", f"Policy {arn} was not found.")
+        return super().before()
+
+    def after(self, answer: ActionResult) -> None:
+        """Leave out of a list what was just created."""
+        fresh, how = context.current().fresh, paging("iam", self._get_action())
+        if fresh and how is not None and isinstance(answer.result, dict):
+            noun = "Policy" if how.items == "Policies" else how.items.removesuffix("s")
+            for_all = noun == "Policy" or f"{noun}Name" in IAM_NAMES
+            if for_all and how.items in answer.result:
+                answer.result[how.items] = [
+                    each for each in answer.result[how.items] if iam_name(each, noun) not in fresh
+                ]
+        super().after(answer)
+
+    def created(self, body: str) -> None:
+        """Let what was created be unknown for a while."""
+        here, operation = context.current(), self._get_action()
+        if (parameter := IAM_CREATING.get(operation)) is not None:
+            name = f"{parameter.removesuffix('Name')} {self.params[parameter]}"
+            here.fresh.add(name, here.latency.creation_visible)
+        elif operation == "CreatePolicy":
+            arn = f"arn:aws:iam::{self.current_account}:policy{self.params.get('Path', '/')}{self.params['PolicyName']}"
+            here.fresh.add(arn, here.latency.creation_visible)
 
     def list_instance_profiles(self) -> ActionResult:
         """List the profiles under a path."""
