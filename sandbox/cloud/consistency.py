@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,17 +110,18 @@ class Fresh:
     """What was created a moment ago: by EC2's ids, and IAM's kinds and names."""
 
     until: dict[str, float] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
 
     def add(self, name: str, seconds: float) -> None:
         """Let something be unknown for a while; nothing happens twice."""
-        now = time.monotonic()
+        now = self.clock()
         for gone in [each for each, when in self.until.items() if when <= now]:
             del self.until[gone]
         if seconds > 0:
             self.until.setdefault(name, now + seconds)
 
     def __contains__(self, name: object) -> bool:
-        return self.until.get(str(name), 0.0) > time.monotonic()
+        return self.until.get(str(name), 0.0) > self.clock()
 
     def __bool__(self) -> bool:
         return bool(self.until)

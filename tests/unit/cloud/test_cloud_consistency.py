@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cloud_box import QUICK, Box, code, until
+from cloud_box import QUICK, Box, code
 
 from sandbox.latency import TABLES, latency
 
@@ -18,7 +19,7 @@ TRUST = json.dumps(
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     }
 )
-A_WHILE = 0.25
+HOUR = 3600.0
 
 
 @pytest.fixture
@@ -28,17 +29,13 @@ def slow(box: Box) -> Iterator[Box]:
     box.cloud.context.latency = QUICK
 
 
-def from_now_on(box: Box) -> None:
-    box.cloud.context.latency = dataclasses.replace(QUICK, creation_visible=A_WHILE)
+def from_now_on(box: Box, seconds: float = HOUR) -> None:
+    box.cloud.context.latency = dataclasses.replace(QUICK, creation_visible=seconds)
 
 
-def known(call: Callable[[], Any]) -> bool:
-    try:
-        call()
-    except Exception as problem:  # noqa: BLE001  until it is known
-        assert "NotFound" in str(problem) or "NoSuchEntity" in str(problem)
-        return False
-    return True
+def later(box: Box) -> None:
+    """Let an hour pass."""
+    box.cloud.context.fresh.clock = lambda: time.monotonic() + HOUR
 
 
 def test_it_is_as_on_aws_where_times_are_and_can_be_had_where_they_are_not() -> None:
@@ -59,12 +56,13 @@ def test_a_vpc_is_unknown_and_missing_for_a_while(slow: Box) -> None:
     assert slow.ec2.describe_vpcs()["Vpcs"] == before
     assert slow.ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Vpcs"] == []
     slow.subnet(vpc)  # what changes it finds it: only what describes is late
-    until(lambda: known(describe))
+    later(slow)
+    describe()
     assert len(slow.ec2.describe_vpcs()["Vpcs"]) == len(before) + 1
 
 
 def test_the_waiters_wait_for_it(slow: Box) -> None:
-    from_now_on(slow)
+    from_now_on(slow, 0.2)
     vpc = slow.vpc()
     slow.ec2.get_waiter("vpc_exists").wait(VpcIds=[vpc], WaiterConfig={"Delay": 0.05, "MaxAttempts": 20})
 
@@ -130,7 +128,8 @@ def test_each_kind_of_thing_is_late(slow: Box, kind: str, refused: str) -> None:
 
     assert code(lambda: describe(**{listed: [made]})) == refused
     assert made not in everything()
-    until(lambda: known(lambda: describe(**{listed: [made]})))
+    later(slow)
+    describe(**{listed: [made]})
     assert made in everything()
 
 
@@ -148,7 +147,8 @@ def test_tags_of_a_new_thing_are_late(slow: Box) -> None:
     vpc = slow.vpc()
     slow.ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "x"}])
     assert slow.ec2.describe_tags()["Tags"] == []
-    until(lambda: slow.ec2.describe_tags()["Tags"])
+    later(slow)
+    assert slow.ec2.describe_tags()["Tags"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,8 @@ def test_iam_does_not_know_at_once_what_it_made(slow: Box, kind: str, more: dict
     assert code(get) == "NoSuchEntity"
     listed = getattr(slow.iam, f"list_{kind}s")
     assert listed()[f"{noun}s"] == []
-    until(lambda: known(get))
+    later(slow)
+    get()
     assert len(listed()[f"{noun}s"]) == 1
 
 
@@ -177,7 +178,8 @@ def test_iam_policies_are_late_too(slow: Box) -> None:
     arn = slow.iam.create_policy(PolicyName="p", Path="/ours/", PolicyDocument=document)["Policy"]["Arn"]
     assert code(lambda: slow.iam.get_policy(PolicyArn=arn)) == "NoSuchEntity"
     assert slow.iam.list_policies(Scope="Local")["Policies"] == []
-    until(lambda: known(lambda: slow.iam.get_policy(PolicyArn=arn)))
+    later(slow)
+    slow.iam.get_policy(PolicyArn=arn)
 
 
 def test_a_new_role_can_be_given_a_policy_at_once_and_shows_it_later(slow: Box) -> None:
@@ -190,7 +192,8 @@ def test_a_new_role_can_be_given_a_policy_at_once_and_shows_it_later(slow: Box) 
         return slow.iam.list_attached_role_policies(RoleName="r")
 
     assert code(attached) == "NoSuchEntity"
-    until(lambda: known(attached))
+    later(slow)
+    attached()
     assert attached()["AttachedPolicies"][0]["PolicyArn"] == managed
 
 
