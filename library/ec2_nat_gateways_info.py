@@ -81,13 +81,14 @@ ARGUMENTS: dict[str, Any] = {
 REMEDY = "Repeat the run, it goes on from here; look with: aws ec2 describe-nat-gateways"
 
 
-def described(client: Any, identities: list[str]) -> dict[str, dict[str, str]]:
-    """Describe the gateways; one that EC2 has forgotten is deleted."""
+def described(client: Any, identities: list[str], wanted: str) -> dict[str, dict[str, str]]:
+    """Describe the gateways; one that EC2 does not know is too new for that, or it has been forgotten."""
     pages = client.get_paginator("describe_nat_gateways").paginate(
         Filter=[{"Name": "nat-gateway-id", "Values": identities}]
     )
     found = {each["NatGatewayId"]: each for page in pages for each in page["NatGateways"]}
-    return {each: found.get(each, {"State": "deleted"}) for each in identities}
+    unknown = {"State": "deleted" if wanted == "deleted" else "unknown to EC2"}
+    return {each: found.get(each, unknown) for each in identities}
 
 
 def problem(gateways: dict[str, dict[str, str]], wanted: str) -> str | None:
@@ -108,7 +109,8 @@ def main() -> None:
     try:
         client = module.client("ec2")
         while True:
-            gateways = described(client, module.params["nat_gateway_ids"]) if module.params["nat_gateway_ids"] else {}
+            identities = module.params["nat_gateway_ids"]
+            gateways = described(client, identities, wanted) if identities else {}
             states = {identity: gateway["State"] for identity, gateway in gateways.items()}
             answer = {"changed": False, "states": states, "waited": round(time.monotonic() - started, 1)}
             late = [f"{identity} is still {state}" for identity, state in states.items() if state != wanted]
