@@ -119,6 +119,21 @@ class Sandbox:
         """Every API call so far, oldest first."""
         return [json.loads(line) for line in (self.home / "journal.jsonl").read_text().splitlines()]
 
+    def on_node(self, instance_id: str, command: str) -> str:
+        """Run a shell command on a node with Run Command, and return what it prints."""
+        ssm = self.client("ssm")
+        sent = ssm.send_command(
+            InstanceIds=[instance_id], DocumentName="AWS-RunShellScript", Parameters={"commands": [command]}
+        )["Command"]
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            answer = ssm.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
+            if answer and answer[0]["Status"] not in {"Pending", "InProgress"}:
+                assert answer[0]["Status"] == "Success", answer
+                return str(answer[0]["CommandPlugins"][0]["Output"])
+            time.sleep(0.1)
+        raise AssertionError(f"{command} on {instance_id} had not ended after 30 s")
+
     def playbook(self, verb: str, *options: str, timeout: float = 300, **settings: object) -> Run:
         """Run a verb (`up`, `query`, `down`) with settings as extra variables of their own types."""
         command = [str(BIN / "ansible-playbook"), f"{verb}.yml", *options]

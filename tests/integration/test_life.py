@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +44,8 @@ def instances(sandbox: Sandbox, federation: str, name: str) -> list[dict[str, An
 
 def on_member(sandbox: Sandbox, index: int, command: str) -> str:
     """Run a shell command on a member with Run Command, and return what it prints."""
-    ssm = sandbox.client("ssm")
     (member,) = instances(sandbox, "agraph", f"agraph-member-{index}")
-    sent = ssm.send_command(
-        InstanceIds=[member["InstanceId"]], DocumentName="AWS-RunShellScript", Parameters={"commands": [command]}
-    )["Command"]
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        answer = ssm.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
-        if answer and answer[0]["Status"] not in {"Pending", "InProgress"}:
-            assert answer[0]["Status"] == "Success", answer
-            return str(answer[0]["CommandPlugins"][0]["Output"])
-        time.sleep(0.1)
-    raise AssertionError(f"{command} on member {index} had not ended after 30 s")
+    return sandbox.on_node(member["InstanceId"], command)
 
 
 def statement(method: str, subject: str, number: int) -> str:
