@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Metadata = Callable[[str], str | None]
 """Answers a path such as ``/latest/meta-data/instance-id`` with its text, or None where there is nothing (404)."""
@@ -105,6 +105,14 @@ class Network:
     nat_gateways: tuple[NatGateway, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
+
+
+@runtime_checkable
+class GivesAddresses(Protocol):
+    """A world whose machines cannot have addresses of their subnets."""
+
+    def private_address(self) -> str:
+        """Return a private address that no other machine has."""
 
 
 class World(Protocol):

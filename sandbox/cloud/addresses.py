@@ -12,6 +12,7 @@ from moto.ec2.utils import random_eip_association_id
 
 from sandbox.cloud import context
 from sandbox.cloud.errors import refusal
+from sandbox.world import GivesAddresses
 
 MAPPED_BY_OTHERS = "You do not have permission to access the specified resource."
 
@@ -31,6 +32,11 @@ class Subnet(MotoSubnet):  # type: ignore[misc]
 
     def get_available_subnet_ip(self, instance: Any) -> str:
         """Take the next free address."""
+        world = context.current().world
+        if isinstance(world, GivesAddresses):
+            address = world.private_address()
+            self._subnet_ips[address] = instance
+            return address
         taken = self.taken()
         first, last = int(self.cidr.network_address) + 4, int(self.cidr.broadcast_address) - 1
         start = max(first, getattr(self, "_next_address", first))
@@ -47,6 +53,11 @@ class Subnet(MotoSubnet):  # type: ignore[misc]
 
     def request_ip(self, ip: str, instance: Any) -> None:
         """Take a certain address."""
+        if isinstance(context.current().world, GivesAddresses):
+            raise refusal(
+                "UnsupportedOperation",
+                f"Address {ip} cannot be had in a sandbox without namespaces, which gives the addresses itself.",
+            )
         address = ipaddress.IPv4Address(ip)
         if address not in self.cidr:
             raise refusal("InvalidParameterValue", f"Address {ip} does not fall within the subnet's address range")

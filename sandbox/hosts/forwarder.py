@@ -21,14 +21,28 @@ CONNECT_TIMEOUT = 5.0
 SOCKETS_AT_ONCE = 16
 CHUNK = 65536
 
+Address = tuple[str, int]
+
 
 class Forwarder:
     """Listens on each mapped address and relays."""
 
-    def __init__(self, reactor: Reactor, sockets: Callable[[int], list[socket.socket]]) -> None:
-        """Take ``sockets``, which returns that many unconnected sockets inside the internet."""
+    def __init__(
+        self,
+        reactor: Reactor,
+        sockets: Callable[[int], list[socket.socket]],
+        target: Callable[[Address, Address], Address] = lambda near, far: near,
+        ports: Iterable[int] = PORTS,
+    ) -> None:
+        """Take ``sockets``, which returns that many unconnected sockets inside the internet.
+
+        ``target`` says where a connection goes on to, from the address that was asked for and the asking one; it may
+        take its time, and raises OSError where there is nothing.
+        """
         self._reactor = reactor
         self._sockets = sockets
+        self._target = target
+        self._ports = tuple(ports)
         self._supply: list[socket.socket] = []
         self._stops: dict[str, Callable[[], None]] = {}
 
@@ -38,7 +52,7 @@ class Forwarder:
             self._stops.pop(address)()
         for address in sorted(addresses - self._stops.keys()):
             raise_descriptor_limit()
-            self._stops[address] = self._reactor.serve(list(_listen(address, PORTS)), self._relay)
+            self._stops[address] = self._reactor.serve(list(_listen(address, self._ports)), self._relay)
 
     def close(self) -> None:
         """Stop listening."""
@@ -47,8 +61,9 @@ class Forwarder:
             each.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        target = writer.get_extra_info("sockname")[:2]
+        ends = [writer.get_extra_info(end)[:2] for end in ("sockname", "peername")]
         try:
+            target = await asyncio.to_thread(self._target, *ends)
             inner = await self._connect(target)
         except OSError:
             _reset(writer)

@@ -108,16 +108,21 @@ def _write_script(path: Path, *lines: str) -> None:
     path.chmod(0o755)
 
 
-def _write_runner(layer: Path, interpreter: Interpreter) -> None:
-    """Write ``/usr/lib/sandbox/run MODULE``: the sandbox's interpreter and code, deaf to the node's settings."""
-    program = layer / "usr/lib/sandbox/run.py"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text(
+def runner_program(interpreter: Interpreter) -> str:
+    """Return the program that runs a module of the sandbox, its name being the first argument."""
+    return (
         "import runpy\nimport sys\n\n"
         f"sys.path.insert(0, {interpreter.code!r})\n"
         "del sys.argv[0]\n"
         'runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)\n'
     )
+
+
+def _write_runner(layer: Path, interpreter: Interpreter) -> None:
+    """Write ``/usr/lib/sandbox/run MODULE``: the sandbox's interpreter and code, deaf to the node's settings."""
+    program = layer / "usr/lib/sandbox/run.py"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(runner_program(interpreter))
     command = f'exec {shlex.quote(interpreter.executable)} -I /usr/lib/sandbox/run.py "$@"'
     _write_script(layer / "usr/lib/sandbox/run", command)
 

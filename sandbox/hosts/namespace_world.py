@@ -118,7 +118,7 @@ class NamespaceWorld:
         self._stop_metadata(machine.instance_id)
         listening = socket.socket(fileno=self._ask(request)[0])
         service = MetadataService(metadata, machine.http_tokens)
-        self._metadata[machine.instance_id] = self._reactor.serve([listening], _metadata_conversation(service))
+        self._metadata[machine.instance_id] = self._reactor.serve([listening], metadata_conversation(service))
 
     def halt(self, instance_id: str) -> None:
         """End the machine's services, then all its processes; the disk is kept."""
@@ -228,7 +228,7 @@ def _start_world_process(isolation: Isolation) -> tuple[subprocess.Popen[bytes],
     return process, Channel(ours)
 
 
-def _metadata_conversation(service: MetadataService) -> Conversation:
+def metadata_conversation(service: MetadataService) -> Conversation:
     """Return how to speak HTTP for a metadata service; its answers may wait for the cloud, so they run in threads."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,6 +10,7 @@ python -m sandbox.session_manager.agent [--settings FILE]; the settings are JSON
     session_user  the account whose shell a session gets, when it is not the agent's own
     state         a directory that is empty after a boot
     orchestration a directory for the scripts of Run Command
+    environment   what shells and scripts find in their environment besides the usual
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,12 +52,13 @@ class Settings:
     session_user: str | None = None
     state: str = "/run/amazon-ssm-agent"
     orchestration: str = "/var/lib/amazon/ssm"
+    environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Settings:
         """From the settings file; what the agent does not know is somebody else's."""
         content = json.loads(path.read_text())
-        known = {field.name for field in fields(cls)}
+        known = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in known})
 
 
@@ -118,7 +120,12 @@ class Agent:
 
     async def _register(self, connection: ClientConnection, identity: Identity) -> float:
         if self._runner is None:
-            self._runner = Runner(Path(self._settings.orchestration), identity.instance_id, self._settings.region)
+            self._runner = Runner(
+                Path(self._settings.orchestration),
+                identity.instance_id,
+                self._settings.region,
+                self._settings.environment,
+            )
         await connection.send(
             control(
                 "hello",
@@ -198,7 +205,7 @@ class Agent:
             if message["resumed"]:
                 self._send(control("closed", session=session_id, output="The session ended with the agent's restart."))
                 return
-            request = ShellRequest.read(message["request"], self._settings.session_user)
+            request = ShellRequest.read(message["request"], self._settings.session_user, self._settings.environment)
             self._shells[session_id] = Shell(session_id, request, self._frames(session_id), self._closed(session_id))
         self._shells[session_id].attach()
 

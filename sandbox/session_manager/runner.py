@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,10 +49,11 @@ def cut(content: bytes, limit: int) -> str:
 class Runner:
     """Runs the commands of one node, at most so many at a time as AWS's agent does."""
 
-    def __init__(self, directory: Path, instance_id: str, region: str) -> None:
+    def __init__(self, directory: Path, instance_id: str, region: str, environment: Mapping[str, str]) -> None:
         self._directory = directory
         self._instance_id = instance_id
         self._region = region
+        self._environment = environment
         self._free = asyncio.Semaphore(5)
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._cancelled: set[str] = set()
@@ -100,6 +102,7 @@ class Runner:
                         "LANG": "C.UTF-8",
                         "AWS_SSM_INSTANCE_ID": self._instance_id,
                         "AWS_SSM_REGION_NAME": self._region,
+                        **self._environment,
                     },
                     start_new_session=True,
                 )

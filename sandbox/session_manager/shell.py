@@ -12,7 +12,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,11 +40,12 @@ class ShellRequest:
     session_type: str = "Standard_Stream"
     command: str | None = None
     user: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, content: dict[str, Any], user: str | None) -> ShellRequest:
-        """From a message of the gateway."""
-        return cls(content.get("session_type", "Standard_Stream"), content.get("command"), user)
+    def read(cls, content: dict[str, Any], user: str | None, environment: Mapping[str, str]) -> ShellRequest:
+        """From a message of the gateway, and what the node's settings say."""
+        return cls(content.get("session_type", "Standard_Stream"), content.get("command"), user, environment)
 
 
 @dataclass
@@ -188,6 +189,7 @@ class Shell:
             "USER": account.pw_name,
             "LOGNAME": account.pw_name,
             "SHELL": "/bin/bash",
+            **self.request.environment,
         }
         command = ["sh", "-c", self.request.command] if self.request.command else ["sh"]
         return command, environment, account if self.request.user else None

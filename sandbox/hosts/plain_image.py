@@ -1,0 +1,97 @@
+"""What a node without namespaces finds in its directory: programs of its own before the machine's, and its settings."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.hosts.images import IMAGES, TREES, Interpreter, runner_program
+from sandbox.world import Machine
+
+PROGRAMS = Path(__file__).parent / "plain" / "bin"
+PACKAGES = ("dnf", "yum")
+"""Programs of the image that nodes have instead of the machine's, which would change the machine."""
+METADATA_PORT = 18169
+"""Where a node's metadata service answers on its private address: 169.254.169.254 cannot be had."""
+AGRAPH_PORT = 10035
+MACHINE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class PlainNode:
+    """A node's directory, and the commands that run in it."""
+
+    directory: Path
+    machine: Machine
+    interpreter: Interpreter
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of everything that runs on the node."""
+        return {
+            "PATH": f"{self.directory / 'bin'}:{MACHINE_PATH}",
+            "HOME": str(self.directory / "home"),
+            "TMPDIR": str(self.directory / "tmp"),
+            "LANG": "C.UTF-8",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self.machine.private_address}:{METADATA_PORT}",
+        }
+
+    def command(self, module: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a module of the sandbox, deaf to the node's settings."""
+        return [self.interpreter.executable, "-I", str(self.directory / "run.py"), module, *arguments]
+
+    def services(self) -> dict[str, list[str]]:
+        """Return the command of each service."""
+        settings = str(self.directory / "agent.json")
+        services = {"amazon-ssm-agent": self.command("sandbox.session_manager.agent", "--settings", settings)}
+        if "agraph" in IMAGES[self.machine.image]:
+            data = str(self.directory / "var/lib/agraph")
+            place = ("--host", self.machine.private_address, "--port", str(AGRAPH_PORT))
+            server = ("--session-ports", "16000-17000", "--data", data, "--user", "test", "--password", "xyzzy")
+            services["agraph"] = self.command("sandbox.allegrograph", *place, *server)
+        return services
+
+    def prepare(self, agent: dict[str, Any], boot_delay: float) -> Path:
+        """Lay everything out, at each boot anew but for what the node keeps; return the supervisor's settings."""
+        shutil.rmtree(self.directory / "run", ignore_errors=True)
+        is_new = not self.directory.exists()
+        for name in ("bin", "home", "tmp", "run", "services", "var/lib/agraph", "var/log", "var/lib/cloud/instance"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        self._write_programs()
+        (self.directory / "run.py").write_text(runner_program(self.interpreter))
+        if is_new and self.machine.user_data:
+            (self.directory / "var/lib/cloud/instance/user-data.txt").write_bytes(self.machine.user_data)
+        own = {name: self.environment[name] for name in ("HOME", "TMPDIR", "AWS_EC2_METADATA_SERVICE_ENDPOINT")}
+        agent = agent | {
+            "metadata": f"{self.machine.private_address}:{METADATA_PORT}",
+            "state": str(self.directory / "run/agent"),
+            "orchestration": str(self.directory / "var/lib/amazon"),
+            "environment": own,
+        }
+        (self.directory / "agent.json").write_text(json.dumps(agent, indent=1) + "\n")
+        settings = self.directory / "supervisor.json"
+        known = {"directory": str(self.directory), "environment": self.environment, "services": self.services()}
+        once = [str(self.directory / "bin/cloud-init"), "init"]
+        settings.write_text(json.dumps({**known, "once": once, "boot_delay": boot_delay}, indent=1) + "\n")
+        return settings
+
+    def _write_programs(self) -> None:
+        programs = {path.name: path.read_text() for path in PROGRAMS.iterdir()}
+        common = TREES / "common/usr/bin"
+        programs |= {name: (common / name).read_text() for name in PACKAGES if (common / name).is_file()}
+        initialise = (common / "cloud-init").read_text()
+        for path in ("/var/lib/cloud/instance", "/var/log/cloud-init-output.log", "/run/cloud-init-finished"):
+            initialise = initialise.replace(path, f"{self.directory}{path}")
+        programs["cloud-init"] = initialise
+        instead = f"169.254.169.254:80:{self.machine.private_address}:{METADATA_PORT}"
+        for place in MACHINE_PATH.split(":"):
+            if (Path(place) / "curl").exists():
+                programs["curl"] = f'#!/bin/sh\nexec {place}/curl --connect-to {shlex.quote(instead)} "$@"\n'
+        for name, text in programs.items():
+            program = self.directory / "bin" / name
+            program.write_text(text)
+            program.chmod(0o755)
