@@ -43,6 +43,14 @@ NOTICEABLE = 2.0
 # What Ansible puts before a message, some of it several times.
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
 LONGEST_ITEM = 40
+# What AWS refuses, wherever it does, and what a person can do about it.
+REMEDIES = (
+    (
+        re.compile(r"\b\w*LimitExceeded\b"),
+        "This is a quota of the account: release what is not needed, or ask AWS for more.",
+    ),
+    (re.compile(r"\b(UnauthorizedOperation|AccessDenied\w*)\b"), "The credentials may not do this: have it allowed."),
+)
 # What comes from a connection that is lost, be it as unreachable or as failed, and what it means.
 LOST = (
     (re.compile(r"\[Errno \d+\] .*"), "the session broke off."),
@@ -152,10 +160,12 @@ def sentence_of(name: str, task: Any, host: Any, text: str) -> str:
     """Return the failure as a sentence, with the node that it happened on."""
     # Only the project's own modules are called without a collection.
     own = action_of(task) in ("fail", "assert") or "." not in str(task.action)
+    remedy = next((words for pattern, words in REMEDIES if pattern.search(text)), None)
     if not own or text == "Assertion failed" or text.startswith("Finalization of task args"):
         text = f"{name}: {text}"
-        text += "" if text.endswith((".", "!", "?")) else "."
-        text += " Run it again with -v to see all of it."
+        remedy = remedy or "Run it again with -v to see all of it."
+    if remedy:
+        text += f"{'' if text.endswith(('.', '!', '?')) else '.'} {remedy}"
     node = node_of(host)
     return text if node is None or host.get_name() in text else f"{node}: {text}"
 

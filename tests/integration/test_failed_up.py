@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from harness import Run, Sandbox, account, pages
 
 pytestmark = pytest.mark.timeout(600)
@@ -80,15 +81,26 @@ def test_down_removes_what_was_kept(sandbox_of_late_agents: Sandbox) -> None:
     assert account(sandbox_of_late_agents) == empty[sandbox_of_late_agents.home]
 
 
-def test_a_failure_half_way_removes_what_was_made_until_then(sandbox: Sandbox, tmp_path: Path) -> None:
-    key_file = tmp_path / "key.pem"
-    key_file.write_text("another key")
-    failed = up(sandbox, federation_key_name="agraph-key", federation_key_file=str(key_file))
-    assert_ends_with(failed, f"The file {key_file} is there already", "choose another federation_key_file")
+def test_a_failure_half_way_removes_what_was_made_until_then(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    others = []
+    with pytest.raises(ClientError, match="AddressLimitExceeded"):
+        while True:
+            others.append(ec2.allocate_address(Domain="vpc")["AllocationId"])
+    before = account(sandbox)
+    failed = up(sandbox)
+    assert_ends_with(
+        failed,
+        "nat_gateway | Allocate the address agraph-nat-address: ",
+        "(AddressLimitExceeded)",
+        "This is a quota of the account: release what is not needed, or ask AWS for more.",
+    )
     assert "network | Make the VPC agraph-vpc: changed" in failed.stdout, str(failed)
     assert "network | Delete the VPC: changed" in failed.stdout, str(failed)
-    assert account(sandbox) == empty[sandbox.home]
-    assert key_file.read_text() == "another key"
+    assert account(sandbox) == before
+    for address in others:
+        ec2.release_address(AllocationId=address)
+    empty[sandbox.home] = account(sandbox)
 
 
 def test_an_image_without_allegrograph_is_said_and_everything_removed(sandbox: Sandbox) -> None:
