@@ -4,6 +4,9 @@
 |---|---|
 | `service` | the WSGI application: credentials, then moto, then the world's network, then the journal |
 | `calls`, `credentials`, `protocols`, `journal` | what a request is, who makes it, how it is refused or noted |
+| `authorisation`, `arguments` | whether the caller may do that, and what exactly is asked for |
+| `throttling`, `quotas` | what is too fast, and too much |
+| `answers`, `pages`, `consistency` | pages, requests carried out once, and what was just created |
 | `backend` | EC2's backend and answers, put together from the modules below and put in moto's place |
 | `instances`, `nat_gateways`, `addresses` | states that take time; addresses that come from their subnet |
 | `networks`, `gateways_and_routes`, `tags`, `images` | what may be made, and what may not yet be deleted |

@@ -129,6 +129,8 @@ class EC2Answers(Answers):
             for each in self.params.get(kind.ids) or []:
                 if each in context.current().fresh:
                     raise refusal(kind.code, kind.message.format(each))
+        if operation != "RunInstances":  # which looks at what is asked for first
+            self.error_on_dryrun()
         known = self._once(operation)
         return super().before() if known is None else known
 

@@ -20,6 +20,8 @@ UNSUPPORTED = "The sandbox does not have this: {detail}"
 BROKEN = "An internal error has occurred in the sandbox: {detail}"
 TABLE = {
     "ec2": {
+        "denied": (403, "UnauthorizedOperation", "You are not authorized to perform this operation. {detail}"),
+        "throttled": (503, "RequestLimitExceeded", "Request limit exceeded."),
         "missing": (401, "AuthFailure", NOT_VALIDATED),
         "unknown": (401, "AuthFailure", NOT_VALIDATED),
         "signature": (403, "SignatureDoesNotMatch", MISMATCH),
@@ -29,6 +31,8 @@ TABLE = {
         "broken": (500, "InternalError", BROKEN),
     },
     "query": {
+        "denied": (403, "AccessDenied", "{detail}"),
+        "throttled": (400, "Throttling", "Rate exceeded"),
         "missing": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
         "unknown": (403, "InvalidClientTokenId", INVALID_TOKEN),
         "signature": (403, "SignatureDoesNotMatch", MISMATCH),
@@ -38,6 +42,8 @@ TABLE = {
         "broken": (500, "InternalFailure", BROKEN),
     },
     "json": {
+        "denied": (400, "AccessDeniedException", "{detail}"),
+        "throttled": (400, "ThrottlingException", "Rate exceeded"),
         "missing": (400, "MissingAuthenticationTokenException", "Request is missing Authentication Token"),
         "unknown": (400, "UnrecognizedClientException", INVALID_TOKEN),
         "signature": (400, "InvalidSignatureException", MISMATCH),
@@ -47,6 +53,8 @@ TABLE = {
         "broken": (500, "InternalServerError", BROKEN),
     },
     "s3": {
+        "denied": (403, "AccessDenied", "{detail}"),
+        "throttled": (503, "SlowDown", "Please reduce your request rate."),
         "missing": (403, "AccessDenied", "Access Denied"),
         "unknown": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
         "signature": (403, "SignatureDoesNotMatch", MISMATCH),

@@ -11,9 +11,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from botocore.model import OperationNotFoundError
+
 from sandbox.cloud import calls, context, environment
+from sandbox.cloud.arguments import arguments_of
+from sandbox.cloud.authorisation import checks
+from sandbox.cloud.authorisation.conditions import UnknownOperatorError
 from sandbox.cloud.calls import RefusedError
 from sandbox.cloud.journal import Journal, is_changing
+from sandbox.cloud.throttling import Throttle
 from sandbox.latency import Latency
 from sandbox.world import Network, World
 
@@ -35,6 +41,7 @@ class Cloud:
         access_key_id: str,
         secret_access_key: str,
         journal_path: Path | None,
+        throttling: bool = False,
     ) -> None:
         environment.prepare()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -70,6 +77,7 @@ class Cloud:
             return application
 
         self._moto = DomainDispatcherApplication(create)
+        self.throttle = Throttle() if throttling else None
         self._arranging = threading.Lock()
         self._arranged: dict[str, Network] = {}
 
@@ -78,10 +86,31 @@ class Cloud:
         call = calls.identify(environ)
         try:
             caller = self._credentials.check(environ, call)
+            self._allow(environ, call, caller)
         except RefusedError as refused:
             _drain(environ)
             return self._refuse(call, refused, call.access_key_id, start_response)
         return self._answer(call, caller, environ, start_response)
+
+    def _allow(self, environ: dict[str, Any], call: calls.Call, caller: str) -> None:
+        """Raise `RefusedError` for a request that is one too many, or that its caller may not make."""
+        if self.throttle is None and self._credentials.is_operator(call.access_key_id):
+            return
+        try:
+            with self.context.lock:
+                if self.throttle is not None:
+                    self.throttle.check(call, arguments_of(environ, call) if call.service == "ec2" else {})
+                if not self._credentials.is_operator(call.access_key_id):
+                    checks.check(environ, call, caller)
+        except (OperationNotFoundError, NotImplementedError) as problem:
+            raise RefusedError("unsupported", f"{type(problem).__name__}: {problem}") from problem
+        except UnknownOperatorError as problem:
+            raise RefusedError("unsupported", str(problem)) from problem
+        except RefusedError:
+            raise
+        except Exception as problem:
+            LOG.exception("%s of %s could not be authorised", call.operation, call.service)
+            raise RefusedError("broken", f"{type(problem).__name__}: {problem}") from problem
 
     def _answer(
         self, call: calls.Call, caller: str, environ: dict[str, Any], start_response: Callable[..., Any]

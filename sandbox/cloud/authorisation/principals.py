@@ -1,0 +1,87 @@
+"""Who asks, and which policy documents hold for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.cloud import environment
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller that is not the account itself."""
+
+    arn: str
+    policies: Sequence[Any]
+    boundary: Sequence[Any] | None = None
+    session: Sequence[Any] | None = None
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    own_names: tuple[str, ...] = ()
+    """What a role's trust policy may call it by."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what a trust policy may mean it by: its own names, or those of its account."""
+        return (*self.own_names, f"arn:aws:iam::{environment.ACCOUNT}:root", environment.ACCOUNT)
+
+
+def principal_of(access_key_id: str, arn: str) -> Principal:
+    """Return who has an access key that is known to exist."""
+    from moto.iam.models import iam_backends
+    from moto.sts.models import sts_backends
+
+    iam = iam_backends[environment.ACCOUNT]["aws"]
+    assumed = sts_backends[environment.ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key_id)
+    if assumed is not None:
+        role = next((each for each in iam.roles.values() if each.arn == assumed.role_arn), None)
+        if role is None:
+            return Principal(arn, [])
+        keys = {
+            "aws:principalarn": (role.arn,),
+            "aws:principaltype": ("AssumedRole",),
+            "aws:userid": (f"{role.id}:{assumed.session_name}",),
+            "aws:multifactorauthpresent": ("false",),
+            **_tags(role.tags or []),
+        }
+        session = [assumed.policy] if assumed.policy else None
+        return Principal(arn, _documents(role), _boundary(iam, role), session, keys, (arn, role.arn))
+    user = next((each for each in iam.users.values() if each.arn == arn), None)
+    if user is None:
+        return Principal(arn, [])
+    documents = _documents(user)
+    for group in iam.groups.values():
+        if user in group.users:
+            documents += _documents(group)
+    keys = {
+        "aws:principalarn": (user.arn,),
+        "aws:principaltype": ("User",),
+        "aws:userid": (user.id,),
+        "aws:username": (user.name,),
+        **_tags(user.tags or []),
+    }
+    return Principal(arn, documents, _boundary(iam, user), None, keys, (arn,))
+
+
+def _tags(tags: Any) -> dict[str, tuple[str, ...]]:
+    return {f"aws:principaltag/{each['Key'].lower()}": (each["Value"],) for each in tags}
+
+
+def documents_of(policy: Any) -> list[Any]:
+    """Return the document of a managed policy that is in force."""
+    return [each.document for each in policy.versions if each.version_id == policy.default_version_id]
+
+
+def _documents(entity: Any) -> list[Any]:
+    """Return what is attached to a user, a group or a role, and what is written into it."""
+    attached = [document for policy in entity.managed_policies.values() for document in documents_of(policy)]
+    return [*attached, *entity.policies.values()]
+
+
+def _boundary(iam: Any, entity: Any) -> list[Any] | None:
+    limit = getattr(entity, "permissions_boundary", None)
+    arn = limit.get("PermissionsBoundaryArn") if isinstance(limit, dict) else limit
+    if not arn:
+        return None
+    return documents_of(iam.managed_policies[arn]) if arn in iam.managed_policies else []
