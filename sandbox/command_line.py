@@ -30,7 +30,12 @@ class CommandError(Exception):
 
 
 def start(
-    directory: Path, latency: str | None, port: int | None, idle_minutes: float, isolation: str | None = None
+    directory: Path,
+    latency: str | None,
+    port: int | None,
+    idle_minutes: float,
+    isolation: str | None = None,
+    throttling: bool = False,
 ) -> tuple[state.State, bool]:
     """Return the running sandbox, started if there was none, and whether it was started now."""
     with state.starting(directory):
@@ -45,6 +50,10 @@ def start(
                     f"The sandbox is already running with isolation '{known.isolation}': "
                     "stop it first with python -m sandbox stop."
                 )
+            if throttling and not known.throttling:
+                raise CommandError(
+                    "The sandbox is already running without throttling: stop it first with python -m sandbox stop."
+                )
             if port is not None and f":{port}" != known.endpoint[known.endpoint.rindex(":") :]:
                 raise CommandError(
                     f"The sandbox is already running at {known.endpoint}: stop it first with python -m sandbox stop."
@@ -52,14 +61,16 @@ def start(
             os.utime(directory / "state.json")
             return known, False
         state.remove(directory)
-        _launch(directory, latency or "fast", port or PORT, idle_minutes, isolation)
+        _launch(directory, latency or "fast", port or PORT, idle_minutes, isolation, throttling)
         known = state.read(directory)
         if known is None:
             raise CommandError(f"The sandbox ended as soon as it had started: {directory / 'log'} says why.")
         return known, True
 
 
-def _launch(directory: Path, latency: str, port: int, idle_minutes: float, isolation: str | None) -> None:
+def _launch(
+    directory: Path, latency: str, port: int, idle_minutes: float, isolation: str | None, throttling: bool
+) -> None:
     """Start the main process and wait until it says that it is ready."""
     receive, report = os.pipe()
     settings = {
@@ -68,6 +79,7 @@ def _launch(directory: Path, latency: str, port: int, idle_minutes: float, isola
         "port": port,
         "idle": idle_minutes * 60,
         "isolation": isolation,
+        "throttling": throttling,
         "report": report,
     }
     root = str(Path(__file__).resolve().parents[1])
@@ -171,7 +183,9 @@ def _running(directory: Path) -> state.State:
 
 
 def _start(options: argparse.Namespace, directory: Path) -> int:
-    known, now = start(directory, options.latency, options.port, options.idle_minutes, options.isolation)
+    known, now = start(
+        directory, options.latency, options.port, options.idle_minutes, options.isolation, options.throttling
+    )
     print(
         f"sandbox: {'started' if now else 'already running'} endpoint={known.endpoint} latency={known.latency} "
         f"isolation={known.isolation}"
@@ -249,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
         "--latency",
         type=_latency,
         metavar="TABLE",
-        help="how long things take: fast (default), or aws; with single delays changed: fast,nat_gateway_delete=10",
+        help="how long things take: fast (default), or aws; with single delays changed: fast,creation_visible=1",
     )
     each.add_argument(
         "--port", type=int, help=f"the endpoint's port ({PORT}); the one after it is the session gateway's"
@@ -265,6 +279,9 @@ def _parser() -> argparse.ArgumentParser:
         "--isolation",
         choices=ISOLATIONS,
         help="how the nodes are kept apart: root's namespaces, a user's, or not at all (default: the best that works)",
+    )
+    each.add_argument(
+        "--throttling", action="store_true", help="refuse requests that come too fast, with EC2's token buckets"
     )
     each.set_defaults(do=_start)
     each = verbs.add_parser("stop", help="stop the sandbox and remove what it left, also after a crash")

@@ -57,9 +57,16 @@ class Daemon:
     """All that runs in the main process, from start to stop."""
 
     def __init__(
-        self, directory: Path, latency: str, port: int, idle: float, isolation: Isolation | None = None
+        self,
+        directory: Path,
+        latency: str,
+        port: int,
+        idle: float,
+        isolation: Isolation | None = None,
+        throttling: bool = False,
     ) -> None:
         self.directory = directory
+        self.throttling = throttling
         self.isolation = isolation
         self.latency = latency
         self.port = port
@@ -87,6 +94,7 @@ class Daemon:
             secret_access_key=secrets.token_urlsafe(30),
             latency=self.latency,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
+            throttling=self.throttling,
         )
         opened = self._open_world(internet, known, table)
         world = opened.world
@@ -101,6 +109,7 @@ class Daemon:
             access_key_id=known.access_key_id,
             secret_access_key=known.secret_access_key,
             journal_path=self.directory / "journal.jsonl",
+            throttling=self.throttling,
         )
         self.cloud = cloud
         self._closing.callback(cloud.close)
@@ -191,7 +200,14 @@ def main(arguments: list[str]) -> int:
     report = os.fdopen(settings["report"], "w")
     directory = Path(settings["directory"])
     running = state.take(directory / "running.lock", wait=True)
-    daemon = Daemon(directory, settings["latency"], settings["port"], settings["idle"], settings["isolation"])
+    daemon = Daemon(
+        directory,
+        settings["latency"],
+        settings["port"],
+        settings["idle"],
+        settings["isolation"],
+        settings["throttling"],
+    )
     signal.signal(signal.SIGTERM, daemon.end)
     signal.signal(signal.SIGINT, daemon.end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

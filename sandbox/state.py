@@ -34,6 +34,8 @@ class State:
     """How far its nodes are apart from the machine: ``root``, ``user`` or ``none``."""
     remark: str = ""
     """What a person should know about that: one sentence, or none."""
+    throttling: bool = False
+    """Whether requests that come too fast are refused."""
     account: str = "123456789012"
 
 
