@@ -47,7 +47,7 @@ def open_world(place: Place, wanted: Isolation | None) -> Opened:
     reasons: list[str] = []
     for isolation in (wanted,) if wanted else possible():
         try:
-            return _open(place, isolation, reasons[-1] if reasons else "it was asked for")
+            return _open(place, isolation, reasons[-1] if reasons else "")
         except Unavailable as reason:
             shutil.rmtree(place.directory, ignore_errors=True)
             reasons.append(str(reason))
@@ -68,7 +68,7 @@ def _open(place: Place, isolation: Isolation, reason: str) -> Opened:
     from sandbox.hosts.plain_world import PlainWorld
 
     remark = (
-        "Nodes are processes of this machine on addresses 127.N.2.1 and up, and nothing keeps them apart: routes and "
-        f"security groups are not enforced, and what runs on a node runs here as you ({reason.rstrip('.')})."
+        f"nodes are processes of this machine on addresses 127.{place.internet}.2.1 and up, and nothing keeps them "
+        "apart: routes and security groups are not enforced, and what runs on a node runs here as you."
     )
-    return Opened(PlainWorld(**fields), isolation, remark.replace("127.N", f"127.{place.internet}"))
+    return Opened(PlainWorld(**fields), isolation, f"{reason} So {remark}" if reason else remark.capitalize())

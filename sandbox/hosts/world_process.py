@@ -8,6 +8,7 @@ of a second.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -246,7 +247,9 @@ def main() -> None:
         os.unshare(os.CLONE_NEWPID | os.CLONE_NEWNS | os.CLONE_NEWNET | os.CLONE_NEWIPC | os.CLONE_NEWUTS)
         world = os.fork()
     except OSError as error:
-        channel.send({"unavailable": f"This machine does not let the sandbox make namespaces ({error.strerror})."})
+        # The kernel says "no space" where the number of user namespaces is limited to none.
+        why = "their number is limited" if error.errno == errno.ENOSPC else error.strerror
+        channel.send({"unavailable": f"This machine does not let the sandbox make namespaces ({why})."})
         return
     if world:
         channel.connection.close()
