@@ -137,7 +137,14 @@ def remove(directory: Path) -> None:
             with contextlib.suppress(OSError):
                 (directory / name).unlink()
     for name in FOLDERS:
-        shutil.rmtree(directory / name, ignore_errors=True)
+        shutil.rmtree(directory / name, onexc=_open_and_try_again)
+
+
+def _open_and_try_again(_function: object, path: str, _error: BaseException) -> None:
+    """Remove a directory that nobody may read, such as an overlay's own: its owner may change that."""
+    with contextlib.suppress(OSError):
+        Path(path).chmod(0o700)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def leave(directory: Path) -> None:
