@@ -77,7 +77,8 @@ PLAYBOOK = """
     - name: What came of it
       ansible.builtin.copy:
         content: "{{ {'shell': shell.stdout_lines, 'bare': bare.stdout, 'again': second.changed, 'first': first.changed,
-          'read': read.stdout, 'lines': sequence.stdout_lines | length, 'other': other.stdout_lines, 'superuser': superuser.stdout} | to_json }}"
+          'read': read.stdout, 'lines': sequence.stdout_lines | length, 'other': other.stdout_lines,
+          'superuser': superuser.stdout} | to_json }}"
         dest: "{{ place }}/result-{{ inventory_hostname }}.json"
         mode: "0644"
       delegate_to: localhost

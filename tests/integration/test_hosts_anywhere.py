@@ -24,7 +24,7 @@ ORDINARY_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 The files of whoever runs the tests are that user's, so the interpreter can be read wherever it lies.
 """
-FORBIDDEN = ("unshare", "--user", "--map-root-user", "sh", "-c")
+FORBIDDEN: tuple[str, ...] = ("unshare", "--user", "--map-root-user", "sh", "-c")
 FORBIDDEN += ('echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all "$@"', "sh")
 """As root of a container that may make no namespaces."""
 WAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
