@@ -10,6 +10,8 @@ from dataclasses import dataclass
 # Every name of the federation begins with it, and a bucket's name is the strictest of them.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 RESERVED_NAMES = {"all"}
+# What Parameter Store, which has the lease, keeps for AWS's own parameters.
+RESERVED_BEGINNINGS = ("aws", "ssm")
 # AWS keeps the first four addresses of a subnet and the last one.
 RESERVED_ADDRESSES = 5
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 28
@@ -43,6 +45,8 @@ def problems_with_name(name: str) -> Iterator[str]:
         )
     elif name in RESERVED_NAMES:
         yield f"federation_name '{name}' is reserved for every federation of an account at once: choose another name."
+    elif name.startswith(RESERVED_BEGINNINGS):
+        yield f"federation_name '{name}' begins with aws or ssm, which AWS keeps for itself: choose another name."
 
 
 def problems(settings: Settings) -> list[str]:

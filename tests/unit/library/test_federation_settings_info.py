@@ -62,6 +62,7 @@ def test_good_settings_say_whose_account_it_is(aws: dict[str, Any], run: Run) ->
         ({"name": "a--b"}, "federation_name 'a--b' would be refused by AWS"),
         ({"name": "x" * 33}, "would be refused by AWS"),
         ({"name": "all"}, "federation_name 'all' is reserved"),
+        ({"name": "ssm-one"}, "federation_name 'ssm-one' begins with aws or ssm"),
         ({"region": "mars-west-1"}, "federation_region 'mars-west-1' is no region of AWS"),
         ({"member_count": 0}, "federation_member_count 0 is too small"),
         ({"member_count": "-3"}, "federation_member_count -3 is too small"),
