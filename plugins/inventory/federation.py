@@ -15,6 +15,7 @@ description:
   - In both it reads C(federation_name), C(federation_region) and C(federation_profile) from the inventory's group
     variables and C(-e), and hands name and region on as C(FEDERATION_NAME) and C(FEDERATION_REGION), since other
     inventory plugins cannot read group variables.
+  - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
 extends_documentation_fragment: []
 options:
   plugin:
@@ -40,6 +41,7 @@ import shutil
 import subprocess
 import sys
 import urllib.parse
+import uuid
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -88,6 +90,7 @@ class InventoryModule(BaseInventoryPlugin):
                 enter_aws(settings["federation_profile"], region)
         except WrongError as error:
             give_up(str(error))
+        name_this_run()
         os.environ["FEDERATION_NAME"] = settings["federation_name"]
         os.environ["FEDERATION_REGION"] = region
         group = self.inventory.add_group(world)
@@ -105,6 +108,14 @@ class InventoryModule(BaseInventoryPlugin):
         templar = Templar(loader=self.loader, variables=known)
         names = ("federation_name", "federation_region", "federation_profile")
         return {name: str(templar.template(known.get(name, ""))) for name in names}
+
+
+def name_this_run() -> None:
+    """Tell all tasks which run they belong to: this process outlives them, and they could not find it by themselves."""
+    process = str(os.getpid())
+    # A run may be a part of another one, and has that one's environment then.
+    if os.environ.get("FEDERATION_PROCESS") != process:
+        os.environ |= {"FEDERATION_PROCESS": process, "FEDERATION_RUN": uuid.uuid4().hex}
 
 
 def known_region(region: str) -> str:
