@@ -22,6 +22,10 @@ DEFAULT_PORT = 10035
 DEFAULT_TIMEOUT = 30.0
 SERVER_CODE = re.compile(r"^([A-Z][A-Z ]+): (.*)$", re.DOTALL)
 LONGEST_QUOTATION = 600
+# How often a request that only reads is made when its connection breaks.
+READING_TRIES = 3
+# A connection that stood, and ended before the whole answer was there. RemoteDisconnected is one of the first.
+BROKEN = (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead, http.client.BadStatusLine)
 
 
 class AgraphError(Exception):
@@ -83,6 +87,9 @@ class Server:
             data = b""
         request = urllib.request.Request(url, data=data, method=method, headers=self._headers(accept, body is not None))
         answer = self._send(request)
+        if method == "GET" and not answer.strip():
+            # Headers that end in the middle look whole to http.client, and what follows them is nothing.
+            raise UnreachableError(f"{_bare(url)} did not answer: the connection was closed.")
         try:
             return json.loads(answer) if answer.strip() else None
         except ValueError:
@@ -103,13 +110,18 @@ class Server:
     def _send(self, request: urllib.request.Request) -> bytes:
         address = _bare(request.full_url)
         deadline = time.monotonic() + self.timeout
-        try:
-            with self._opener.open(request, timeout=self.timeout) as response:
-                return _read(response, deadline)
-        except urllib.error.HTTPError as error:
-            raise _refusal(address, error, self._user) from None
-        except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-            raise UnreachableError(f"{address} did not answer: {reason(error, self.timeout)}.") from None
+        # What only reads is asked again when the connection breaks. A change is not: the server may have made it.
+        for tries_left in reversed(range(READING_TRIES if request.get_method() == "GET" else 1)):
+            try:
+                with self._opener.open(request, timeout=self.timeout) as response:
+                    return _read(response, deadline)
+            except urllib.error.HTTPError as error:
+                raise _refusal(address, error, self._user) from None
+            except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+                if tries_left and _is_broken(error) and time.monotonic() < deadline:
+                    continue
+                raise UnreachableError(f"{address} did not answer: {reason(error, self.timeout)}.") from None
+        raise AssertionError("the last try either returns or raises")
 
 
 class Repository:
@@ -179,7 +191,7 @@ def reason(error: BaseException, timeout: float) -> str:
         return "connection refused"
     if isinstance(cause, socket.gaierror):
         return "the name is unknown"
-    if isinstance(cause, (ConnectionResetError, http.client.RemoteDisconnected, BrokenPipeError)):
+    if isinstance(cause, BROKEN):
         return "the connection was closed"
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return str(text).lower() if len(str(text)) < 80 else str(text)
@@ -191,16 +203,24 @@ def _read(response: Any, deadline: float) -> bytes:
     while True:
         part = response.read1(65536)
         if not part:
+            # read1, unlike read, takes the end of the connection for the end of the answer.
+            if response.length:
+                raise http.client.IncompleteRead(b"".join(parts), response.length)
             return b"".join(parts)
         parts.append(part)
         if time.monotonic() > deadline:
             raise TimeoutError
 
 
+def _is_broken(error: BaseException) -> bool:
+    """Tell whether a connection that stood has ended early."""
+    return isinstance(error.reason if isinstance(error, urllib.error.URLError) else error, BROKEN)
+
+
 def _refusal(address: str, error: urllib.error.HTTPError, user: str | None) -> RefusedError:
     try:
         words = error.read(LONGEST_QUOTATION).decode(errors="replace").strip()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         words = ""
     code = None
     match = SERVER_CODE.match(words)
