@@ -149,6 +149,8 @@ class Store:
         self.values: list[str] = []
         self.lock = threading.Lock()
         self.chance = chance
+        self.first_looks = threading.Barrier(1)
+        self.looked = threading.local()
 
     def pause(self) -> None:
         time.sleep(self.chance.random() / 500)
@@ -156,6 +158,9 @@ class Store:
     def history(self) -> list[str]:
         with self.lock:
             found = list(self.values)
+        if not getattr(self.looked, "once", False):
+            self.looked.once = True
+            self.first_looks.wait(10)
         self.pause()
         return found
 
@@ -210,8 +215,11 @@ def test_of_all_who_take_it_at_once_exactly_one_has_it(state: str, seed: int) ->
     store = Store(random.Random(seed))
     store.values = left_behind(state)
     takers = [f"run{number}" for number in range(4)]
+    # All find the same: one who looks later and insists means the lease of the one who was quicker.
+    store.first_looks = threading.Barrier(len(takers))
     with ThreadPoolExecutor(len(takers)) as pool:
         refusals = list(pool.map(lambda run: take(store, run, take_over=state == "insisted"), takers))
+    store.first_looks = threading.Barrier(1)
     winners = [run for run, refused in zip(takers, refusals, strict=True) if refused is None]
     standing = leases.standing(store.values)
     assert standing is not None
