@@ -12,10 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox import state
+from sandbox.faults.control import ControlError, ask
+from sandbox.faults.rules import Rule, RuleError, parse
 from sandbox.latency import latency as latency_of
 
 PORT = 4566
@@ -36,6 +39,7 @@ def start(
     idle_minutes: float,
     isolation: str | None = None,
     throttling: bool = False,
+    faults: Sequence[Rule] = (),
 ) -> tuple[state.State, bool]:
     """Return the running sandbox, started if there was none, and whether it was started now."""
     with state.starting(directory):
@@ -61,7 +65,7 @@ def start(
             os.utime(directory / "state.json")
             return known, False
         state.remove(directory)
-        _launch(directory, latency or "fast", port or PORT, idle_minutes, isolation, throttling)
+        _launch(directory, latency or "fast", port or PORT, idle_minutes, isolation, throttling, faults)
         known = state.read(directory)
         if known is None:
             raise CommandError(f"The sandbox ended as soon as it had started: {directory / 'log'} says why.")
@@ -69,7 +73,13 @@ def start(
 
 
 def _launch(
-    directory: Path, latency: str, port: int, idle_minutes: float, isolation: str | None, throttling: bool
+    directory: Path,
+    latency: str,
+    port: int,
+    idle_minutes: float,
+    isolation: str | None,
+    throttling: bool,
+    faults: Sequence[Rule],
 ) -> None:
     """Start the main process and wait until it says that it is ready."""
     receive, report = os.pipe()
@@ -80,6 +90,7 @@ def _launch(
         "idle": idle_minutes * 60,
         "isolation": isolation,
         "throttling": throttling,
+        "faults": [each.given for each in faults],
         "report": report,
     }
     root = str(Path(__file__).resolve().parents[1])
@@ -183,9 +194,12 @@ def _running(directory: Path) -> state.State:
 
 
 def _start(options: argparse.Namespace, directory: Path) -> int:
+    rules = _rules(options.faults) if options.faults else []
     known, now = start(
-        directory, options.latency, options.port, options.idle_minutes, options.isolation, options.throttling
+        directory, options.latency, options.port, options.idle_minutes, options.isolation, options.throttling, rules
     )
+    if rules and not now:
+        _set_rules(directory, rules)
     print(
         f"sandbox: {'started' if now else 'already running'} endpoint={known.endpoint} latency={known.latency} "
         f"isolation={known.isolation}"
@@ -237,6 +251,28 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
         raise CommandError(f"{command[0]} cannot be run: {reason.strerror}.") from reason
 
 
+def _rules(file: str) -> list[Rule]:
+    """Return the rules in a file, or those of standard input."""
+    try:
+        return parse(sys.stdin.read() if file == "-" else Path(file).read_text())
+    except OSError as reason:
+        raise CommandError(f"The rules in {file} cannot be read ({reason.strerror}): name a file, or - .") from None
+
+
+def _set_rules(directory: Path, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    return ask(directory, do="set", rules=[each.given for each in rules])
+
+
+def _faults(options: argparse.Namespace, directory: Path) -> int:
+    _running(directory)
+    if options.what == "list":
+        print(json.dumps(ask(directory, do="list"), indent=1))
+        return 0
+    count = len(_set_rules(directory, _rules(options.file) if options.what == "set" else []))
+    print(f"sandbox: {count} fault{'' if count == 1 else 's'} in force")
+    return 0
+
+
 def _allegrograph(arguments: list[str]) -> int:
     from sandbox.allegrograph.command_line import serve
 
@@ -283,6 +319,7 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument(
         "--throttling", action="store_true", help="refuse requests that come too fast, with EC2's token buckets"
     )
+    each.add_argument("--faults", metavar="FILE", help="what is to go wrong, as for faults set")
     each.set_defaults(do=_start)
     each = verbs.add_parser("stop", help="stop the sandbox and remove what it left, also after a crash")
     each.set_defaults(do=_stop)
@@ -294,8 +331,18 @@ def _parser() -> argparse.ArgumentParser:
     each = verbs.add_parser("run", help="run a command with that environment: run -- COMMAND")
     each.add_argument("command", nargs=argparse.REMAINDER)
     each.set_defaults(do=_run)
+    _add_faults(verbs.add_parser("faults", help="have things go wrong in the running sandbox: set FILE, list, clear"))
     verbs.add_parser("allegrograph", help="one AllegroGraph stand-in alone, in the foreground", add_help=False)
     return parser
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(do=_faults)
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    each = what.add_parser("set", help="put rules in force, in place of those before (docs/sandbox.md has the keys)")
+    each.add_argument("file", metavar="FILE", help="a JSON list of rules; - for standard input")
+    what.add_parser("list", help="show the rules as JSON, with how many calls each matched and struck")
+    what.add_parser("clear", help="let nothing go wrong any more")
 
 
 def main(arguments: list[str]) -> int:
@@ -305,7 +352,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.do(options, state.home()))
-    except CommandError as reason:
+    except (CommandError, RuleError, ControlError) as reason:
         print(f"ERROR: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

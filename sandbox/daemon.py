@@ -13,11 +13,15 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from sandbox import state
+from sandbox.faults.book import Book
+from sandbox.faults.control import Control
+from sandbox.faults.rules import Rule, rules_of
 from sandbox.hosts.isolation import Isolation, Opened, Place, open_world
 from sandbox.latency import Latency, latency
 from sandbox.world import World
@@ -64,6 +68,7 @@ class Daemon:
         idle: float,
         isolation: Isolation | None = None,
         throttling: bool = False,
+        faults: Sequence[Rule] = (),
     ) -> None:
         self.directory = directory
         self.throttling = throttling
@@ -71,6 +76,7 @@ class Daemon:
         self.latency = latency
         self.port = port
         self.idle = idle
+        self.faults = Book(faults)
         self._ended = threading.Event()
         self._closing = contextlib.ExitStack()
 
@@ -110,6 +116,7 @@ class Daemon:
             secret_access_key=known.secret_access_key,
             journal_path=self.directory / "journal.jsonl",
             throttling=self.throttling,
+            faults=self.faults,
         )
         self.cloud = cloud
         self._closing.callback(cloud.close)
@@ -119,6 +126,9 @@ class Daemon:
         server = Server(cloud.application, sockets)
         self._closing.callback(server.close)
         server.start()
+        control = Control(self.directory, self.faults)
+        self._closing.callback(control.close)
+        control.start()
         state.write(self.directory, known)
         return known
 
@@ -207,6 +217,7 @@ def main(arguments: list[str]) -> int:
         settings["idle"],
         settings["isolation"],
         settings["throttling"],
+        rules_of(settings["faults"]),
     )
     signal.signal(signal.SIGTERM, daemon.end)
     signal.signal(signal.SIGINT, daemon.end)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FILES = ("state.json", "state.json.new", "journal.jsonl", "log", "running.lock", "start.lock")
+FILES = ("state.json", "state.json.new", "journal.jsonl", "log", "control", "running.lock", "start.lock")
 FOLDERS = ("hosts",)
 """Everything a sandbox may leave in its directory; nothing else there is ever removed."""
 

@@ -69,7 +69,7 @@ class Box:
         self._clients = front.clients
 
     def client(self, service: str, region: str = "us-west-2", key: str = KEY, secret: str = SECRET, **more: Any) -> Any:
-        config = Config(retries={"max_attempts": 1}, **more.pop("config", {}))
+        config = Config(**{"retries": {"max_attempts": 1}, **more.pop("config", {})})
         make: Any = boto3.session.Session().client  # typed by one overload a service; here the service is a variable
         return make(
             service,

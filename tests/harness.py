@@ -15,6 +15,8 @@ from typing import Any
 
 import boto3
 
+from sandbox.faults.control import ask
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
@@ -118,6 +120,18 @@ class Sandbox:
     def journal(self) -> list[dict[str, Any]]:
         """Every API call so far, oldest first."""
         return [json.loads(line) for line in (self.home / "journal.jsonl").read_text().splitlines()]
+
+    def faults(self, rules: list[dict[str, Any]]) -> None:
+        """Have things go wrong as these rules say, in place of those before; all counts begin again."""
+        ask(self.home, do="set", rules=rules)
+
+    def listed_faults(self) -> list[dict[str, Any]]:
+        """The rules in force, with how many each `matched` and `struck`."""
+        return ask(self.home, do="list")
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        self.faults([])
 
     def on_node(self, instance_id: str, command: str) -> str:
         """Run a shell command on a node with Run Command, and return what it prints."""

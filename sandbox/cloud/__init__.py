@@ -3,7 +3,8 @@
 | module | what it is |
 |---|---|
 | `service` | the WSGI application: credentials, then moto, then the world's network, then the journal |
-| `calls`, `credentials`, `protocols`, `journal` | what a request is, who makes it, how it is refused or noted |
+| `calls`, `bodies`, `credentials` | what a request is, what it brings, who makes it |
+| `protocols`, `journal` | how it is refused, or noted |
 | `authorisation`, `arguments` | whether the caller may do that, and what exactly is asked for |
 | `throttling`, `quotas` | what is too fast, and too much |
 | `answers`, `pages`, `consistency` | pages, requests carried out once, and what was just created |

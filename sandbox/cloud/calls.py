@@ -32,6 +32,8 @@ class Call:
     access_key_id: str
     is_query: bool = False
     """Whether the operation came as the Action of a form or a query."""
+    fault: str | None = None
+    """What goes wrong with it on purpose, in the journal's words."""
 
 
 VERSIONS = {"2016-11-15": "ec2", "2010-05-08": "iam", "2011-06-15": "sts"}

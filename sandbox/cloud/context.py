@@ -12,6 +12,7 @@ from sandbox.cloud.consistency import Fresh
 from sandbox.cloud.machines import Machines
 from sandbox.cloud.pages import Pages
 from sandbox.cloud.schedule import Schedule
+from sandbox.faults.book import Book
 from sandbox.latency import Latency
 from sandbox.world import World
 
@@ -44,6 +45,8 @@ class Context:
     """What was created a moment ago, and is unknown as yet."""
     tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     """What was asked for and answered, by the ClientToken of the request."""
+    faults: Book = field(default_factory=Book)
+    """What goes wrong on purpose."""
     machines: Machines = field(init=False)
 
     def __post_init__(self) -> None:

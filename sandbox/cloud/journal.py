@@ -7,6 +7,9 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from sandbox.cloud.calls import Call
 
 READS = (
     "Describe",
@@ -38,17 +41,19 @@ class Journal:
         self._lock = threading.Lock()
         self._file = path.open("a", buffering=1) if path else None
 
-    def write(self, service: str, operation: str, caller: str, status: int, error: str | None) -> None:
-        """Note a call that was answered."""
-        line = {
+    def write(self, call: Call, caller: str, status: int, error: str | None) -> None:
+        """Note a call that was answered; the status is 0 where nothing was done and nothing answered."""
+        line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "service": service,
-            "operation": operation,
-            "changing": is_changing(operation),
+            "service": call.service,
+            "operation": call.operation,
+            "changing": is_changing(call.operation),
             "caller": caller,
             "status": status,
             "error": error,
         }
+        if call.fault:
+            line["fault"] = call.fault
         with self._lock:
             self.last = time.monotonic()
             self.calls += 1

@@ -64,6 +64,20 @@ TABLE = {
         "broken": (500, "InternalError", BROKEN),
     },
 }
+SERVER_ERRORS = {
+    "InsufficientAddressCapacity": 500,
+    "InsufficientHostCapacity": 500,
+    "InsufficientInstanceCapacity": 500,
+    "InsufficientReservedInstanceCapacity": 500,
+    "InternalError": 500,
+    "InternalFailure": 500,
+    "InternalServerError": 500,
+    "ServiceFailure": 500,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
+    "Unavailable": 503,
+}
+"""Errors that AWS answers as its own, by their status; all others are the client's."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,18 @@ def refuse(call: Call, refused: RefusedError) -> Answer:
     """Put a refusal into the words of the call's protocol."""
     kind = protocol(call)
     status, code, message = TABLE[kind][refused.reason]
-    message = message.format(detail=refused.detail)
+    return _answer(kind, status, code, message.format(detail=refused.detail))
+
+
+def error(call: Call, code: str, message: str | None = None, status: int | None = None) -> Answer:
+    """Put any error into the call's protocol; what is not said is as the service has it."""
+    kind = protocol(call)
+    known = {each: (its_status, its_message) for its_status, each, its_message in TABLE[kind].values()}
+    its_status, its_message = known.get(code, (SERVER_ERRORS.get(code, 400), "The request could not be completed."))
+    return _answer(kind, status or its_status, code, message or its_message.format(detail=""))
+
+
+def _answer(kind: str, status: int, code: str, message: str) -> Answer:
     request_id = str(uuid.uuid4())
     if kind == "json":
         body = json.dumps({"__type": code, "message": message})

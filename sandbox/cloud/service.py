@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
 import sys
 import threading
@@ -17,9 +15,12 @@ from sandbox.cloud import calls, context, environment
 from sandbox.cloud.arguments import arguments_of
 from sandbox.cloud.authorisation import checks
 from sandbox.cloud.authorisation.conditions import UnknownOperatorError
+from sandbox.cloud.bodies import buffer, drain
 from sandbox.cloud.calls import RefusedError
 from sandbox.cloud.journal import Journal, is_changing
 from sandbox.cloud.throttling import Throttle
+from sandbox.faults.book import Book
+from sandbox.faults.striking import Striking
 from sandbox.latency import Latency
 from sandbox.world import Network, World
 
@@ -42,6 +43,7 @@ class Cloud:
         secret_access_key: str,
         journal_path: Path | None,
         throttling: bool = False,
+        faults: Book | None = None,
     ) -> None:
         environment.prepare()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -59,7 +61,9 @@ class Cloud:
             region=region,
             address=endpoint.split("//")[1].split(":")[0],
             operator=access_key_id,
+            faults=faults or Book(),
         )
+        self._striking = Striking(self.context.faults, self.journal)
         self.context.settle = self.settle
         context.enter(self.context)
         _forget_everything()
@@ -82,13 +86,16 @@ class Cloud:
         self._arranged: dict[str, Network] = {}
 
     def application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
-        call = calls.identify(environ)
+        """Answer one request, unless a fault is to strike it."""
+        return self._striking.answer(calls.identify(environ), environ, start_response, self._work)
+
+    def _work(self, call: calls.Call, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Check a request and do what it asks for."""
         try:
             caller = self._credentials.check(environ, call)
             self._allow(environ, call, caller)
         except RefusedError as refused:
-            _drain(environ)
+            drain(environ)
             return self._refuse(call, refused, call.access_key_id, start_response)
         return self._answer(call, caller, environ, start_response)
 
@@ -125,7 +132,7 @@ class Cloud:
             if call.service in OWN_LOCKS:
                 body = list(self._moto(environ, note))
             else:
-                _buffer(environ)
+                buffer(environ)
                 with self.context.lock:
                     body = list(self._moto(environ, note))
                 if is_changing(call.operation):
@@ -138,7 +145,7 @@ class Cloud:
             )
         status = answer.get("status", 500)
         error = calls.error_code(b"".join(body)) if status >= 400 else None
-        self.journal.write(call.service, call.operation, caller, status, error)
+        self.journal.write(call, caller, status, error)
         return body
 
     def _refuse(
@@ -148,7 +155,7 @@ class Cloud:
         from sandbox.cloud.protocols import refuse
 
         answer = refuse(call, refused)
-        self.journal.write(call.service, call.operation, caller, answer.status, answer.code)
+        self.journal.write(call, caller, answer.status, answer.code)
         headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
         start_response(f"{answer.status} Refused", headers)
         return [answer.body]
@@ -193,17 +200,3 @@ def _forget_everything() -> None:
     BackendDict._instances.clear()
     if "moto.s3.models" in sys.modules:
         sys.modules["moto.s3.models"].s3_backends.bucket_accounts.clear()
-
-
-def _buffer(environ: dict[str, Any]) -> None:
-    """Read a body before the lock is taken: a slow client must not stop everybody."""
-    if length := int(environ.get("CONTENT_LENGTH") or 0):
-        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
-
-
-def _drain(environ: dict[str, Any]) -> None:
-    """Read what a refused client sends, so that it can read the answer."""
-    with contextlib.suppress(OSError, ValueError):
-        left = int(environ.get("CONTENT_LENGTH") or 0)
-        while left > 0 and (chunk := environ["wsgi.input"].read(min(left, 1 << 16))):
-            left -= len(chunk)

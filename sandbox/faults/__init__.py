@@ -1,0 +1,9 @@
+"""Faults that a sandbox is told to have: rules say what goes wrong, when, and how often.
+
+| module | what it is |
+|---|---|
+| `rules` | what a rule may say, and what is said of one that is wrong |
+| `book` | the rules in force, and how often each has struck |
+| `striking` | what a rule does to a call of the API |
+| `control` | how the command line reaches a running sandbox: a socket in its directory |
+"""
