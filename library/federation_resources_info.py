@@ -37,6 +37,12 @@ options:
     description: The name of the federation's bucket, which has no tag at the moment it is made.
     default: ""
     type: str
+  settle:
+    description:
+      - How long to look again while nothing is found, in seconds; with 0, once.
+      - A run that died may have left a call behind that AWS has yet to finish.
+    default: 0
+    type: int
 attributes:
   check_mode:
     description: Can run in check mode; it changes nothing anyway.
@@ -78,6 +84,7 @@ all:
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -88,6 +95,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 Record = dict[str, Any]
 GONE = {"terminated", "deleted"}
+# Seconds between two looks.
+PAUSE = 1.0
 
 
 def described(it: Record, identity: str, /, **details: Any) -> Record:
@@ -247,16 +256,25 @@ def find(module: Any, kinds: list[str]) -> dict[str, list[Record]]:
     return resources
 
 
+def find_within(module: Any, kinds: list[str]) -> dict[str, list[Record]]:
+    """Look until there is something, or until the time to settle is over."""
+    deadline = time.monotonic() + module.params["settle"]
+    while not any((resources := find(module, kinds)).values()) and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    return resources
+
+
 def main() -> None:
     """Find, and return it twice: by kind, and as one list."""
     options = {
         "name": {"required": True},
         "kinds": {"type": "list", "elements": "str", "choices": KINDS},
         "bucket": {"default": ""},
+        "settle": {"type": "int", "default": 0},
     }
     module = AnsibleAWSModule(argument_spec=options, supports_check_mode=True)
     try:
-        resources = find(module, module.params["kinds"] or KINDS)
+        resources = find_within(module, module.params["kinds"] or KINDS)
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Could not look for what belongs to federation {module.params['name']}")
     everything = [

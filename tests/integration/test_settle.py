@@ -1,0 +1,49 @@
+"""A run that died may have left a call behind that AWS has yet to finish: `down` takes away what comes late, too."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import BIN, ROOT, Sandbox, account
+
+pytestmark = pytest.mark.timeout(600)
+
+DELAY = 3
+
+
+def killed_up(sandbox: Sandbox, output: Path, operation: str) -> None:
+    """Run `up` until it asks for something, and kill it while AWS is at work on that."""
+    with output.open("w") as file:
+        # It waits until there is a rule about its process group.
+        process = subprocess.Popen(
+            ["sh", "-c", 'read go; exec "$0" up.yml -e federation_member_count=1', str(BIN / "ansible-playbook")],
+            cwd=ROOT,
+            env=sandbox.environment,
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    rule: dict[str, Any] = {"operation": operation, "kill": process.pid, "when": "in_flight", "delay": DELAY}
+    sandbox.faults([rule])
+    process.communicate(b"go\n", timeout=200)
+    assert process.returncode == -signal.SIGKILL, output.read_text()
+    assert [each["struck"] for each in sandbox.listed_faults()] == [1]
+    sandbox.clear_faults()
+
+
+@pytest.mark.parametrize("operation", ["CreateVpc", "CreateSubnet", "CreateNatGateway"])
+def test_what_lands_after_its_run_has_died_is_removed(sandbox: Sandbox, tmp_path: Path, operation: str) -> None:
+    empty = account(sandbox)
+    killed_up(sandbox, tmp_path / "killed", operation)
+    died = time.monotonic()
+    removed = sandbox.playbook("down")
+    assert removed.returncode == 0, str(removed)
+    assert "left 0" in removed.stdout, str(removed)
+    time.sleep(max(0.0, DELAY + 2 - (time.monotonic() - died)))
+    assert account(sandbox) == empty, str(removed)
