@@ -3,7 +3,7 @@ MEMBERS ?= 2
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo lint test clean
+.PHONY: setup demo lint test sweep clean
 
 # The first interpreter that is new enough; a name that is only a shim for a missing version does not count.
 PYTHON ?= $(shell for each in python3.13 python3.14 python3.12 python3; do \
@@ -62,6 +62,12 @@ test: lint
 	# Two at a time, a file each; the longest come first, so that no core waits for the other at the end.
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 	    tests/integration/test_life.py tests/molecule tests/integration tests/unit
+
+# Kills up and down after each of their changing calls: about an hour on two processors. Points of your own choice:
+# .venv/bin/python -m tests.sweep --help
+sweep: setup
+	@source $(BIN)/activate
+	exec python -m tests.sweep
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox stop; SANDBOX_HOME=$(CURDIR)/.cache/demo $(BIN)/python -m sandbox stop; fi
