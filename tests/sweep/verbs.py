@@ -65,6 +65,8 @@ class Verbs:
         self.outputs: list[str] = []
         self.struck = ""
         """The call at which the last one was killed."""
+        self.ended = False
+        """Whether no further verb may begin: one would start a sandbox that was just stopped."""
         self._marks: list[str] = []
         self._file = sandbox.home.parent / f"{sandbox.home.name}.output"
 
@@ -134,6 +136,8 @@ class Verbs:
 
     def _begun(self, verb: str) -> subprocess.Popen[bytes]:
         """Start a verb that waits for a line first, so that there can be a rule about its process group."""
+        if self.ended:
+            raise VerbError("The sweep was ended.")
         self._marks.append(uuid.uuid4().hex)
         command = [str(BIN / "ansible-playbook"), f"{verb}.yml", "--extra-vars", json.dumps(self.settings)]
         with self._file.open("w") as output:

@@ -31,6 +31,7 @@ class Sweep:
         self._tries: dict[Point, int] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
 
     def count(self) -> dict[str, int]:
@@ -50,10 +51,10 @@ class Sweep:
         """Do all points, and return the last line."""
         self.points = points
         self._jobs.extend(jobs(points))
-        threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self.cycles]
-        for each in threads:
+        self._threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self.cycles]
+        for each in self._threads:
             each.start()
-        for each in threads:
+        for each in self._threads:
             # Without a limit a wait could not be interrupted.
             while each.is_alive():
                 each.join(0.5)
@@ -75,6 +76,11 @@ class Sweep:
     def stop(self) -> None:
         """End everything, from any state."""
         self._stopped.set()
+        for each in self.cycles:
+            each.verbs.ended = True
+            each.verbs.stop()
+        for thread in self._threads:
+            thread.join(60)
         for each in self.cycles:
             each.stop()
 
