@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,13 @@ class Latency:
     """A deleted or failed gateway still shows for so long."""
     instance_profile_propagation: float = 1.0
     """A new instance profile is unknown to RunInstances for so long."""
-    creation_visible: float = 0.0
-    """What was created is unknown to describes by its id, and missing in lists, for so long.
+    creation_visible: float = 0.2
+    """What was created late is unknown to describes by its id, and missing in lists, for so long."""
+    creation_late_each: int = 12
+    """One in so many creations is late: a number and no delay, 1 for every one.
 
-    None where things are fast: amazon.aws's waiters look again after five seconds, which doubles the time of an up.
+    Few where things are fast: amazon.aws's waiters look again after five seconds, so that each one late would double
+    the time of an up.
     """
     credentials_lifetime: float = 6 * 3600.0
     """The metadata service's temporary credentials are good for so long."""
@@ -66,8 +70,11 @@ TABLES: Mapping[str, Latency] = {
         nat_gateway_visible=3600.0,
         instance_profile_propagation=15.0,
         creation_visible=1.0,
+        creation_late_each=1,
     ),
 }
+COUNTS = ("creation_late_each",)
+"""What is no delay, but how many."""
 
 
 def latency(text: str) -> Latency:
@@ -76,15 +83,26 @@ def latency(text: str) -> Latency:
     if name not in TABLES:
         raise ValueError(f"{name} is not a table of delays: choose {' or '.join(TABLES)}.")
     known = [field.name for field in fields(Latency)]
-    changed = {}
+    changed: dict[str, Any] = {}
     for change in changes:
-        event, _, seconds = change.partition("=")
+        event, _, number = change.partition("=")
         if event not in known:
             raise ValueError(f"{event} is not a delay: choose from {', '.join(known)}.")
-        try:
-            changed[event] = float(seconds)
-        except ValueError:
-            changed[event] = math.nan
-        if not 0 <= changed[event] < math.inf:
-            raise ValueError(f"{event} needs a number of seconds, for example {event}=10.")
+        changed[event] = _count(event, number) if event in COUNTS else _seconds(event, number)
     return replace(TABLES[name], **changed) if changed else TABLES[name]
+
+
+def _seconds(event: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{event} needs a number of seconds, for example {event}=10.")
+    return seconds
+
+
+def _count(event: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError(f"{event} needs a whole number from 1, for example {event}=10.")
+    return int(text)

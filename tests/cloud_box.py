@@ -27,6 +27,7 @@ QUICK = Latency(
     nat_gateway_delete=0.15,
     instance_profile_propagation=0.0,
     creation_visible=0.0,
+    creation_late_each=1,
 )
 KEY, SECRET = "AKIASANDBOX000000000", "not-much-of-a-secret"
 AL2023, AGRAPH = "ami-0a12023000000002", "ami-0a96aafe00000001"

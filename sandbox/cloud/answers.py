@@ -155,8 +155,8 @@ class EC2Answers(Answers):
         here = context.current()
         operation = self._get_action()
         if operation in CREATING and not self._repeated:
-            for each in CREATING[operation].findall(body):
-                here.fresh.add(each, here.latency.creation_visible)
+            for each in dict.fromkeys(CREATING[operation].findall(body)):
+                here.fresh.add(each, here.latency)
 
     def _once(self, operation: str) -> ActionResult | None:
         """Return what the same request with the same ClientToken was answered."""

@@ -5,11 +5,14 @@ Only what describes is late; what changes finds it. It is the part of AWS's beha
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from sandbox.latency import Latency
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,11 @@ class Fresh:
 
     until: dict[str, float] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    created: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def add(self, name: str, seconds: float) -> None:
-        """Let something be unknown for a while; nothing happens twice."""
+    def add(self, name: str, delays: Latency) -> None:
+        """Let something be unknown for a while, if it is its turn; nothing happens twice."""
+        seconds = 0.0 if next(self.created) % delays.creation_late_each else delays.creation_visible
         now = self.clock()
         for gone in [each for each, when in self.until.items() if when <= now]:
             del self.until[gone]

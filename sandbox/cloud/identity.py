@@ -146,10 +146,10 @@ class SandboxIAMResponse(Answers, IamResponse):  # type: ignore[misc]
         here, operation = context.current(), self._get_action()
         if (parameter := IAM_CREATING.get(operation)) is not None:
             name = f"{parameter.removesuffix('Name')} {self.params[parameter]}"
-            here.fresh.add(name, here.latency.creation_visible)
+            here.fresh.add(name, here.latency)
         elif operation == "CreatePolicy":
             arn = f"arn:aws:iam::{self.current_account}:policy{self.params.get('Path', '/')}{self.params['PolicyName']}"
-            here.fresh.add(arn, here.latency.creation_visible)
+            here.fresh.add(arn, here.latency)
 
     def list_instance_profiles(self) -> ActionResult:
         """List the profiles under a path."""

@@ -38,10 +38,26 @@ def later(box: Box) -> None:
     box.cloud.context.fresh.clock = lambda: time.monotonic() + HOUR
 
 
-def test_it_is_as_on_aws_where_times_are_and_can_be_had_where_they_are_not() -> None:
-    assert TABLES["aws"].creation_visible >= 1
-    assert TABLES["fast"].creation_visible == 0
-    assert latency("fast,creation_visible=0.05").creation_visible == 0.05
+def test_everything_is_late_where_times_are_as_on_aws_and_a_few_things_where_they_are_not() -> None:
+    aws, fast = TABLES["aws"], TABLES["fast"]
+    assert (aws.creation_visible, aws.creation_late_each) == (1, 1)
+    assert 0 < fast.creation_visible < 1 < fast.creation_late_each
+    assert latency("fast,creation_late_each=1,creation_visible=1").creation_late_each == 1
+
+
+def test_one_in_so_many_creations_is_late(slow: Box) -> None:
+    slow.cloud.context.latency = dataclasses.replace(QUICK, creation_visible=HOUR, creation_late_each=3)
+    made = [slow.address() for _ in range(4)]
+    slow.iam.create_group(GroupName="fifth")
+    slow.iam.create_group(GroupName="sixth")
+
+    def describe(address: str) -> Any:
+        return slow.ec2.describe_addresses(AllocationIds=[address])
+
+    assert code(lambda: describe(made.pop(2))) == "InvalidAllocationID.NotFound"
+    for each in made:
+        describe(each)
+    assert [each["GroupName"] for each in slow.iam.list_groups()["Groups"]] == ["fifth"]
 
 
 def test_a_vpc_is_unknown_and_missing_for_a_while(slow: Box) -> None:

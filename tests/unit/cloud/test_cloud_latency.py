@@ -17,6 +17,7 @@ def test_a_table_is_chosen_by_its_name() -> None:
 def test_single_delays_are_changed() -> None:
     changed = latency("fast,nat_gateway_delete=10,instance_boot=0.5")
     assert changed == replace(TABLES["fast"], nat_gateway_delete=10.0, instance_boot=0.5)
+    assert latency("fast,creation_late_each=3") == replace(TABLES["fast"], creation_late_each=3)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,11 @@ def test_single_delays_are_changed() -> None:
         ("fast,nat_gateway_delete", "nat_gateway_delete needs a number of seconds, for example nat_gateway_delete=10."),
         ("fast,instance_boot=soon", "instance_boot needs a number of seconds, for example instance_boot=10."),
         ("fast,instance_boot=-1", "instance_boot needs a number of seconds, for example instance_boot=10."),
+        (
+            "fast,creation_late_each=0",
+            "creation_late_each needs a whole number from 1, for example creation_late_each=",
+        ),
+        ("fast,creation_late_each=1.5", "creation_late_each needs a whole number from 1, "),
         ("fast,instance_boot=nan", "instance_boot needs a number of seconds, for example instance_boot=10."),
     ],
 )
