@@ -25,7 +25,10 @@ def plant(sandbox: Sandbox, federation: str) -> None:
     # Our own names, and not our tags.
     _network(ec2, federation, {})
     someone = _network(ec2, "someone", {"Owner": "someone"})
-    (subnet,) = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [someone]}])["Subnets"]
+    theirs: list[Any] = [{"Name": "vpc-id", "Values": [someone]}]
+    # What was just created may be unknown to a describe for a moment.
+    ec2.get_waiter("subnet_available").wait(Filters=theirs, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    (subnet,) = ec2.describe_subnets(Filters=theirs)["Subnets"]
     (image,) = ec2.describe_images(ImageIds=["ami-0a12023000000002"])["Images"]
     ec2.create_network_interface(SubnetId=subnet["SubnetId"])
     (instance,) = ec2.run_instances(
