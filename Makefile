@@ -63,7 +63,7 @@ test: lint
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 	    tests/integration/test_life.py tests/molecule tests/integration tests/unit
 
-# Kills up and down after each of their changing calls: about an hour on two processors. Points of your own choice:
+# Kills up and down after each of their changing calls: more than an hour on two processors. Points of your own choice:
 # .venv/bin/python -m tests.sweep --help
 sweep: setup
 	@source $(BIN)/activate

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from harness import Sandbox, account
 
+from sandbox.faults.control import ControlError
 from sweep import decoys
 from sweep.picture import Picture, difference, federation
 from sweep.points import FAILED, SKIPPED, SURVIVED, Job, Outcome, Point
 from sweep.verbs import NotStruckError, VerbError, Verbs
 
 FEDERATION = "agraph"
+
+ERRORS = (VerbError, ControlError, BotoCoreError, ClientError, AssertionError, OSError)
+"""What is the point's own failure, after which the others go on, with a new sandbox."""
 
 
 class Cycle:
@@ -105,16 +110,22 @@ class Cycle:
                 return Outcome(point, verdict, time.monotonic() - began, self.verbs.struck, why)
 
             try:
-                prove(point)
-            except NotStruckError as reason:
-                outcomes.append(outcome(SKIPPED, str(reason)))
-                self.down()
+                verdict, why = self._tried(prove, point)
+            except ERRORS as reason:
+                verdict, why = FAILED, str(reason) or type(reason).__name__
+            outcomes.append(outcome(verdict, why))
+            if verdict != SURVIVED:
                 break
-            except VerbError as reason:
-                outcomes.append(outcome(FAILED, str(reason)))
-                break
-            outcomes.append(outcome(SURVIVED))
         return outcomes
+
+    def _tried(self, prove: Callable[[Point], None], point: Point) -> tuple[str, str]:
+        """Prove a point; a run that was over before its call is tidied up after, and told."""
+        try:
+            prove(point)
+        except NotStruckError as reason:
+            self.down()
+            return SKIPPED, str(reason)
+        return SURVIVED, ""
 
     def _steps(self, job: Job) -> list[tuple[Point, Callable[[Point], None]]]:
         steps: list[tuple[Point, Callable[[Point], None]]] = []

@@ -108,7 +108,10 @@ class Verbs:
         killed = time.monotonic()
         if point.mode != CONTROLLER:
             end_marked(self._marks[-1])
-        if ended.returncode != -signal.SIGKILL:
+        if ended.returncode not in (0, -signal.SIGKILL):
+            self.sandbox.clear_faults()
+            raise VerbError(f"{verb} ended with {ended.returncode} before it was killed: {ended.last_line}")
+        if ended.returncode == 0:
             self.sandbox.clear_faults()
             raise NotStruckError(
                 f"{verb} ended with {ended.returncode} before its call {point.number}: {ended.last_line}"
