@@ -13,8 +13,10 @@ description:
 version_added: 0.1.0
 options:
   purpose:
-    description: For C(up) all settings matter, for anything else only the name, the region and the credentials.
-    choices: [up, down]
+    description:
+      - For C(up) all settings matter, for anything else only the name, the region and the credentials.
+      - C(leftovers) takes the name C(all) as well, which stands for every federation.
+    choices: [up, down, leftovers]
     default: up
     type: str
   name:
@@ -116,12 +118,12 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
-from ansible.module_utils.federation_settings import Settings, problems, problems_with_name
+from ansible.module_utils.federation_settings import RESERVED_NAMES, Settings, problems, problems_with_name
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "down"], "default": "up"},
+    "purpose": {"choices": ["up", "down", "leftovers"], "default": "up"},
     "name": {"required": True},
     "member_count": {"type": "raw", "default": 1},
     "vpc_cidr": {"default": ""},
@@ -215,6 +217,8 @@ def main() -> None:
     up = module.params["purpose"] == "up"
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    if module.params["purpose"] == "leftovers" and module.params["name"] in RESERVED_NAMES:
+        found = []
     identity: dict[str, str] = {}
     if problem := problem_with_region(module.region):
         found.append(problem)

@@ -11,7 +11,7 @@ description:
   - At the end, in this order, a line with the counts, then the C(table) and the C(closing) line of the statistic
     C(federation_report) that a play has left with M(ansible.builtin.set_stats).
   - After a failure the last line is C(ERROR:) and a sentence, the original error even where a rescue cleaned up after
-    it; C(federation_report.error) replaces it.
+    it; C(federation_report.error) replaces it. C(federation_report.last) is printed after either.
   - With C(-v) and above, Ansible's own default output, and the same ending.
 extends_documentation_fragment:
   - default_callback
@@ -155,12 +155,14 @@ class CallbackModule(DefaultCallback):
         report = stats.custom.get("_run", {}).get("federation_report", {})
         failed = any(stats.failures.values()) or any(stats.dark.values())
         error = report.get("error") or (self._error() if failed else None)
+        if table := report.get("table"):
+            self._display.display(str(table))
         if error:
             self._display.display(f"ERROR: {' '.join(str(error).split())}", color=C.COLOR_ERROR)
-            return
-        for text in (report.get("table"), report.get("closing")):
-            if text:
-                self._display.display(str(text))
+        elif closing := report.get("closing"):
+            self._display.display(str(closing))
+        if last := report.get("last"):
+            self._display.display(str(last))
 
     # What Ansible's own output shows and the short one leaves out
 
