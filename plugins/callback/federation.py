@@ -42,7 +42,15 @@ if (CHECKOUT := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(CHECKOUT)
 
 from plugins.plugin_utils.commands import completed, options
-from plugins.plugin_utils.failures import Failure, lost_of, message_of, original, sections_of, sentence_of
+from plugins.plugin_utils.failures import (
+    Failure,
+    lost_of,
+    message_of,
+    original,
+    sections_of,
+    sentence_of,
+    with_next_command,
+)
 from plugins.plugin_utils.interruptions import interrupted
 from plugins.plugin_utils.task_lines import Line, action_of, is_silent
 
@@ -334,7 +342,8 @@ class CallbackModule(DefaultCallback):
         task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
         text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
         sentence = lost_of(result.host, text, unreachable) or sentence_of(name, task, result.host, text)
-        self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable))
+        repeatable = not (task._role and task._role.get_name() == "settings")
+        self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable, repeatable))
         if self._brief:
             line = self._line_for(result)
             # A rescue that ends with `fail` says again what has been said.
@@ -351,7 +360,10 @@ class CallbackModule(DefaultCallback):
         others = {
             each.sentence for each in self._failures if each.task_uuid == failure.task_uuid and not each.ignored
         } - {failure.sentence}
-        return failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
+        sentence = failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
+        if not failure.repeatable:
+            return sentence
+        return with_next_command(sentence, self._verb, os.environ.get("FEDERATION_NAME", ""))
 
     def _recap(self, stats: Any) -> str:
         kinds = {"ok": "ok", "changed": "changed", "unreachable": "dark", "failed": "failures", "rescued": "rescued"}
