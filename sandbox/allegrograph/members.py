@@ -148,7 +148,7 @@ class RemoteMember:
         except (OSError, http.client.HTTPException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise RefusedError(
-                500, f"The federation's member {self.label} does not answer: {reason or type(error).__name__}."
+                500, f"The federation's member {self.label} does not answer: {_reason(error)}."
             ) from error
         finally:
             connection.close()
@@ -198,12 +198,21 @@ class RemoteMember:
             while chunk := answer.read(1 << 20):
                 spool.write(chunk)
 
+            if answer.length:
+                # Read in pieces, an answer that ends early looks like one that is whole.
+                raise http.client.IncompleteRead(b"", answer.length)
     def duplicates(self) -> Iterator[Row]:
         """Each quad that is there already."""
         return _rows(self._json("/statements/duplicates", "application/x-quints+json", [("mode", "spog")]))
 
 
 def _parameters(pattern: Pattern, limit: int | None) -> list[tuple[str, str]]:
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected | ConnectionResetError):
+        return "it broke off"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+
+
     names = (("subj", pattern.subjects), ("pred", pattern.predicates), ("obj", pattern.objects))
     result = [(name, value) for name, values in names for value in values]
     result += [("context", graph or "null") for graph in pattern.graphs]
