@@ -9,10 +9,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 Metadata = Callable[[str], str | None]
 """Answers a path such as ``/latest/meta-data/instance-id`` with its text, or None where there is nothing (404)."""
+
+Fault = Callable[[str], Mapping[str, Any] | None]
+"""Answers what is to go wrong with an event of a machine's AllegroGraph, or None: see `sandbox.faults.questions`."""
+
+
+def unharmed(event: str) -> None:
+    """Have nothing go wrong."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class World(Protocol):
     def arrange(self, networks: Mapping[str, Network]) -> None:
         """Make the network what it should be, by VPC id; idempotent, called after each change with all of it."""
 
-    def boot(self, machine: Machine, metadata: Metadata) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed) -> None:
         """Start a machine, for the first time or after a stop; its disk is kept, user data runs the first time only."""
 
     def halt(self, instance_id: str) -> None:

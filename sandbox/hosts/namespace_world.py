@@ -18,6 +18,7 @@ from pathlib import Path
 from sandbox.hosts.addresses import Internet, forwarded_addresses, public_addresses, router_address, router_addresses
 from sandbox.hosts.channel import Channel, Message
 from sandbox.hosts.errors import HostsError, Unavailable
+from sandbox.hosts.fault_service import fault_conversation
 from sandbox.hosts.forwarder import Forwarder
 from sandbox.hosts.images import IMAGES
 from sandbox.hosts.isolation import Isolation
@@ -25,7 +26,7 @@ from sandbox.hosts.metadata_service import MetadataService
 from sandbox.hosts.packets import ruleset
 from sandbox.hosts.reactor import Conversation, Reactor
 from sandbox.latency import Latency
-from sandbox.world import Machine, Metadata, Network
+from sandbox.world import Fault, Machine, Metadata, Network, unharmed
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
@@ -52,7 +53,7 @@ class NamespaceWorld:
         self._arranging = threading.Lock()
         self._networks: dict[str, Network] = {}
         self._arranged: dict[str, Message] = {}
-        self._metadata: dict[str, Callable[[], None]] = {}
+        self._served: dict[str, list[Callable[[], None]]] = {}
         self._process, self._channel = _start_world_process(isolation)
         settings = {
             "gateway": gateway,
@@ -96,7 +97,7 @@ class NamespaceWorld:
             self._ask(arrangement)
             self._arranged[arrangement["vpc_id"]] = arrangement
 
-    def boot(self, machine: Machine, metadata: Metadata) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed) -> None:
         """Start a machine; its disk is kept from its last run, user data runs the first time only."""
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
@@ -115,10 +116,13 @@ class NamespaceWorld:
             "host_name": machine.host_name,
             "user_data": machine.user_data.hex(),
         }
-        self._stop_metadata(machine.instance_id)
-        listening = socket.socket(fileno=self._ask(request)[0])
+        self._stop_serving(machine.instance_id)
+        at_metadata, at_faults = (socket.socket(fileno=each) for each in self._ask(request))
         service = MetadataService(metadata, machine.http_tokens)
-        self._metadata[machine.instance_id] = self._reactor.serve([listening], metadata_conversation(service))
+        self._served[machine.instance_id] = [
+            self._reactor.serve([at_metadata], metadata_conversation(service)),
+            self._reactor.serve([at_faults], fault_conversation(fault)),
+        ]
 
     def halt(self, instance_id: str) -> None:
         """End the machine's services, then all its processes; the disk is kept."""
@@ -127,12 +131,12 @@ class NamespaceWorld:
         while time.monotonic() < deadline and self._is_running(instance_id):
             time.sleep(0.05)
         self._ask({"do": "kill", "instance_id": instance_id})
-        self._stop_metadata(instance_id)
+        self._stop_serving(instance_id)
 
     def discard(self, instance_id: str) -> None:
         """Remove the machine and its disk."""
         self._ask({"do": "discard", "instance_id": instance_id})
-        self._stop_metadata(instance_id)
+        self._stop_serving(instance_id)
 
     def listen(self, port: int) -> socket.socket:
         """Return a listening TCP socket on the endpoint's address inside the sandbox's internet."""
@@ -151,8 +155,8 @@ class NamespaceWorld:
         with self._lock:
             return bool(self._exchange({"do": "running", "instance_id": instance_id})[0]["running"])
 
-    def _stop_metadata(self, instance_id: str) -> None:
-        if stop := self._metadata.pop(instance_id, None):
+    def _stop_serving(self, instance_id: str) -> None:
+        for stop in self._served.pop(instance_id, []):
             stop()
 
     def _ask(self, message: Message) -> list[int]:
