@@ -27,7 +27,7 @@ REMEDIES = (
     ),
     (
         re.compile(r"\bDependencyViolation\b"),
-        "Something stands in it, perhaps somebody else's: look with ansible-playbook leftovers.yml.",
+        "Something stands in it that is not the federation's: take it out.",
     ),
     (
         re.compile(r"\b(HTTP|calling the \w+ operation).*\b5\d\d\b|\((5\d\d|Internal\w*|ServiceUnavailable)\)"),

@@ -110,6 +110,57 @@ UP = (
         (call("AllocateAddress", drop="after"), call("CreateVpc", drop="after")),
     ),
     Case(
+        "the gateway fails",
+        "up",
+        ("nat-", "failed", "InternalError", "ansible-playbook up.yml"),
+        ({"nat_gateway": "failed", "code": "InternalError"},),
+    ),
+    Case(
+        "an instance dies before it runs",
+        "up",
+        ("agraph-member-0", "i-", "terminated", "Server.InternalError", "ansible-playbook up.yml"),
+        ({"instance": "dies_pending", "name": "*-member-0"},),
+    ),
+    Case(
+        "an instance dies while its agent is waited for",
+        "up",
+        ("agraph-member-0", "i-", "terminated", "ansible-playbook up.yml"),
+        ({"instance": "dies", "name": "*-member-0"},),
+    ),
+    Case(
+        "an agent never comes online",
+        "up",
+        ("agraph-member-0", "i-", "never registered", "5 s", "get-console-output"),
+        ({"agent": "never_online", "name": "*-member-0"},),
+        {"federation_agent_timeout": 5},
+    ),
+    Case(
+        "AllegroGraph does not start",
+        "up",
+        ("Member 0", "i-", "did not answer", "Is AllegroGraph installed", "ansible-playbook up.yml"),
+        ({"allegrograph": "never_starts", "name": "*-member-0"},),
+        {"federation_server_timeout": 5},
+    ),
+    Case(
+        "AllegroGraph answers 500",
+        "up",
+        ("Member 0", "i-", "500", "ansible-playbook up.yml"),
+        ({"allegrograph": "error", "name": "*-member-0"},),
+        {"federation_server_timeout": 5},
+    ),
+    Case(
+        "a session is cut",
+        "up",
+        ("Member 0", "i-", "ansible-playbook up.yml"),
+        ({"session": "cut", "name": "*-member-0", "times": None},),
+    ),
+    Case(
+        "a session is interrupted",
+        "up",
+        (),
+        ({"session": "interrupted", "name": "*-member-0", "bytes": 200},),
+    ),
+    Case(
         "Ctrl-C",
         "up",
         ("up was interrupted", "stands, and is paid for", "ansible-playbook down.yml -e federation_name=agraph"),
@@ -117,7 +168,43 @@ UP = (
     ),
     Case("`--limit`", "up", ("--limit localhost", "without --limit"), options=("--limit", "localhost")),
 )
-QUERY: tuple[Case, ...] = ()
+QUERY = (
+    Case(
+        "a member's AllegroGraph dies in the middle of the query",
+        "query",
+        ("Member 0", "10.0."),
+        ({"allegrograph": "dies_in_query", "name": "*-member-0"},),
+        stands=True,
+    ),
+    Case(
+        "a member's AllegroGraph answers 500",
+        "query",
+        ("Member 0", "10.0."),
+        ({"allegrograph": "error", "name": "*-member-0"},),
+        stands=True,
+    ),
+    Case(
+        "the manager's AllegroGraph answers 500",
+        "query",
+        ("manager", "500"),
+        ({"allegrograph": "error", "name": "*-manager"},),
+        stands=True,
+    ),
+    Case(
+        "the manager's AllegroGraph dies in the middle of the query",
+        "query",
+        ("manager",),
+        ({"allegrograph": "dies_in_query", "name": "*-manager"},),
+        stands=True,
+    ),
+    Case(
+        "a member does not run",
+        "query",
+        ("member 0 is missing", "ansible-playbook up.yml"),
+        (call("DescribeInstances", status=500),),
+        stands=True,
+    ),
+)
 DOWN = (
     Case(
         "the credentials may not end the instances",
@@ -129,7 +216,7 @@ DOWN = (
     Case(
         "somebody else's instance stands in the network",
         "down",
-        ("subnet", "DependencyViolation", "ansible-playbook down.yml"),
+        ("subnet", "DependencyViolation", "take it out", "ansible-playbook down.yml"),
         (call("DeleteSubnet", error="DependencyViolation", message="The subnet has dependencies.", **ALWAYS),),
         stands=True,
     ),
