@@ -191,10 +191,8 @@ def ask(wanted: Wanted, deadline: float) -> Any:
             if kind == "session":
                 session = value
             elif kind == "answer":
-                session = None
                 return value
             else:
-                session = None
                 raise QueryError(explain(wanted, *value))
     except EOFError:
         raise QueryError("The query's process ended without an answer; run it again with -vvv to see why.") from None
@@ -229,7 +227,6 @@ def converse(wanted: Wanted, pipe: Connection) -> None:
     from franz.miniclient.repository import Client
     from franz.miniclient.request import RequestError
 
-    session: Any = None
     try:
         client = Client(f"http://{wanted['manager_host']}:{wanted['manager_port']}", wanted["user"], wanted["password"])
         # A session that nobody closes any more ends by itself soon after the time is up.
@@ -240,8 +237,7 @@ def converse(wanted: Wanted, pipe: Connection) -> None:
         outcome = ("refused", (error.status, error.code, str(error.message)))
     except Exception as error:  # noqa: BLE001  # it has to cross the pipe as data; the parent makes a sentence of it
         outcome = ("failed", (None, None, f"{type(error).__name__}: {error}"))
-    if session is not None:
-        session.closeSession()
+    # Who closes the session is the parent: the client would try that for minutes on a manager that has just died.
     with contextlib.suppress(BrokenPipeError):
         pipe.send(outcome)
     # Not sys.exit: what the parent registered to be done at exit is the parent's.
@@ -272,7 +268,7 @@ def explain(wanted: Wanted, status: int | None, code: str | None, words: str) ->
             "check federation_agraph_user and federation_agraph_password."
         )
     if status is None:
-        return f"The manager {manager} broke the conversation off: {words}. Does AllegroGraph still run there?"
+        return f"The manager {manager} broke the conversation off ({words.partition(':')[0]}). Does AllegroGraph still run there?"
     return f"The manager {manager} answered {status}: {f'{code}: ' if code else ''}{words}."
 
 

@@ -15,6 +15,7 @@ description:
   - In both it reads C(federation_name), C(federation_region) and C(federation_profile) from the inventory's group
     variables and C(-e), and hands name and region on as C(FEDERATION_NAME) and C(FEDERATION_REGION), since other
     inventory plugins cannot read group variables.
+  - It sees that EC2 answers, so that what is wrong there is said in one sentence.
   - It refuses C(--limit) for the verbs of the project, each of which works on the whole federation.
   - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
 extends_documentation_fragment: []
@@ -92,6 +93,7 @@ class InventoryModule(BaseInventoryPlugin):
                 enter_sandbox(started_sandbox(), region)
             else:
                 enter_aws(settings["federation_profile"], region)
+            ask_for_instances(region)
         except WrongError as error:
             give_up(str(error))
         name_this_run()
@@ -223,6 +225,24 @@ def enter_aws(profile: str, region: str) -> None:
         ) from None
     except BotoCoreError as error:
         raise WrongError(f"AWS cannot be asked who you are: {' '.join(str(error).split())}") from None
+
+
+def ask_for_instances(region: str) -> None:
+    """See that EC2 says which instances there are: aws_ec2 asks next, and shows an error as warnings of all plugins."""
+    try:
+        client: Any = botocore.session.get_session().create_client("ec2", region_name=region)
+        client.describe_instances(MaxResults=5)
+    except ClientError as error:
+        reason = error.response["Error"]
+        raise WrongError(
+            f"EC2 does not say in {region} which instances there are ({reason['Code']}: "
+            f"{str(reason['Message']).rstrip('.')}); have ec2:DescribeInstances allowed, or repeat this in a minute."
+        ) from None
+    except BotoCoreError as error:
+        raise WrongError(
+            f"EC2 cannot be asked in {region} ({' '.join(str(error).split()).rstrip('.')}); see to the network, and "
+            "repeat this."
+        ) from None
 
 
 def refuse_sandbox(what: str, url: str) -> None:

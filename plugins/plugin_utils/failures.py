@@ -34,9 +34,7 @@ REMEDIES = (
         "This is a fault of AWS's own: wait a minute.",
     ),
     (
-        re.compile(
-            r"Could not connect|Connection was closed|Connection broken|ConnectTimeout|Read timeout|EndpointConnection"
-        ),
+        re.compile(r"\bendpoint URL\b"),
         "AWS cannot be reached: see to the network.",
     ),
     (

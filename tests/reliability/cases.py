@@ -172,14 +172,14 @@ QUERY = (
     Case(
         "a member's AllegroGraph dies in the middle of the query",
         "query",
-        ("Member 0", "10.0."),
+        ("member 0 (i-", "10.0."),
         ({"allegrograph": "dies_in_query", "name": "*-member-0"},),
         stands=True,
     ),
     Case(
         "a member's AllegroGraph answers 500",
         "query",
-        ("Member 0", "10.0."),
+        ("member 0 (i-", "10.0."),
         ({"allegrograph": "error", "name": "*-member-0"},),
         stands=True,
     ),
@@ -198,10 +198,10 @@ QUERY = (
         stands=True,
     ),
     Case(
-        "a member does not run",
+        "the network is lost",
         "query",
-        ("member 0 is missing", "ansible-playbook up.yml"),
-        (call("DescribeInstances", status=500),),
+        ("EC2 cannot be asked in us-west-2", "see to the network"),
+        (call("DescribeInstances", drop="before", **ALWAYS),),
         stands=True,
     ),
 )
