@@ -3,7 +3,7 @@ MEMBERS ?= 2
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo lint test sweep clean
+.PHONY: setup demo lint test sweep reliability clean
 
 # The first interpreter that is new enough; a name that is only a shim for a missing version does not count.
 PYTHON ?= $(shell for each in python3.13 python3.14 python3.12 python3; do \
@@ -68,6 +68,11 @@ test: lint
 sweep: setup
 	@source $(BIN)/activate
 	exec python -m tests.sweep
+
+# Has everything go wrong that docs/reliability.md has in its table, and writes that table: a quarter of an hour.
+reliability: setup
+	@source $(BIN)/activate
+	exec python -m tests.reliability
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox stop; SANDBOX_HOME=$(CURDIR)/.cache/demo $(BIN)/python -m sandbox stop; fi

@@ -98,7 +98,7 @@ def problem(gateways: dict[str, dict[str, str]], wanted: str) -> str | None:
             reason = (
                 f"{gateway.get('FailureCode', gateway['State'])}: {gateway.get('FailureMessage', 'no reason given')}"
             )
-            return f"The NAT gateway {identity} did not become available ({reason}). Repeat the run, it makes another."
+            return f"The NAT gateway {identity} did not become available ({reason}); the next run makes another."
     return None
 
 

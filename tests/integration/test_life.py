@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import Run, Sandbox, account, pages
+from reliability.cases import QUERY
+from reliability.page import line, lines, read
+from reliability.proof import Proof
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -128,6 +132,16 @@ def test_a_changed_triple_changes_the_answer_and_a_doubled_one_counts_twice(sand
     repaired = sandbox.playbook("up")
     assert (repaired.returncode, repaired.changes) == (0, ["Give the member its number"]), str(repaired)
     assert shows(sandbox.playbook("query"), "0.5")
+
+
+def test_what_goes_wrong_in_a_query_is_said_as_the_page_has_it(sandbox: Sandbox) -> None:
+    proof = Proof(sandbox, members=2)
+    for case in QUERY:
+        assert line(proof.tried(case)) in lines(read())
+    # A server that has died is started again by its node after a second.
+    deadline = time.monotonic() + 30
+    while not shows(answer := sandbox.playbook("query"), "0.5"):
+        assert time.monotonic() < deadline, str(answer)
 
 
 def test_two_federations_with_the_same_addresses_do_not_meet(sandbox: Sandbox) -> None:

@@ -25,6 +25,8 @@ class Case:
     options: tuple[str, ...] = ()
     stands: bool = False
     """Whether there is a federation before."""
+    slow: bool = False
+    """Whether it takes minutes."""
     interrupted_after: str = ""
     """The run is interrupted, as by Ctrl-C, when it has printed this."""
 
@@ -96,6 +98,7 @@ UP = (
         "up",
         ("group agraph-manager-group", "RequestLimitExceeded", "ansible-playbook up.yml"),
         (call("CreateSecurityGroup", error="RequestLimitExceeded", **ALWAYS),),
+        slow=True,
     ),
     Case(
         "the network is lost",
@@ -112,20 +115,23 @@ UP = (
     Case(
         "the gateway fails",
         "up",
-        ("nat-", "failed", "InternalError", "ansible-playbook up.yml"),
+        ("nat-", "did not become available", "InternalError", "ansible-playbook up.yml"),
         ({"nat_gateway": "failed", "code": "InternalError"},),
     ),
     Case(
         "an instance dies before it runs",
         "up",
-        ("agraph-member-0", "i-", "terminated", "Server.InternalError", "ansible-playbook up.yml"),
+        ("agraph-member-0", "i-", "died before it was running", "Server.InternalError", "ansible-playbook up.yml"),
         ({"instance": "dies_pending", "name": "*-member-0"},),
     ),
     Case(
         "an instance dies while its agent is waited for",
         "up",
-        ("agraph-member-0", "i-", "terminated", "ansible-playbook up.yml"),
-        ({"instance": "dies", "name": "*-member-0"},),
+        ("agraph-member-0", "i-", "while its SSM agent was waited for", "ansible-playbook up.yml"),
+        (
+            {"instance": "dies", "name": "*-member-0", "seconds": 25},
+            {"agent": "never_online", "name": "*-member-0"},
+        ),
     ),
     Case(
         "an agent never comes online",
@@ -204,6 +210,13 @@ QUERY = (
         (call("DescribeInstances", drop="before", **ALWAYS),),
         stands=True,
     ),
+    Case(
+        "one in five calls is throttled",
+        "query",
+        (),
+        ({"share": 0.2, "seed": 1, "error": "RequestLimitExceeded"},),
+        stands=True,
+    ),
 )
 DOWN = (
     Case(
@@ -228,4 +241,12 @@ DOWN = (
         stands=True,
     ),
 )
-CASES = (*UP, *QUERY, *DOWN)
+LEFTOVERS = (
+    Case(
+        "one in five calls is throttled",
+        "leftovers",
+        (),
+        ({"share": 0.2, "seed": 1, "error": "RequestLimitExceeded"},),
+    ),
+)
+CASES = (*UP, *QUERY, *DOWN, *LEFTOVERS)

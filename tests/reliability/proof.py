@@ -15,7 +15,6 @@ from harness import BIN, ROOT, Run, Sandbox, account
 
 from reliability.cases import Case, Rule
 
-MEMBERS = 1
 TIMEOUT = 300.0
 PLAIN = (
     (re.compile(r"\b(i|nat|vpc|subnet|eipalloc|sg|rtb|igw|eni|ami)-[0-9a-f]{8,17}\b"), r"\1-…"),
@@ -53,13 +52,14 @@ def plain(sentence: str) -> str:
 class Proof:
     """One sandbox, and the cases that are tried in it one after another."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, members: int = 1) -> None:
         self.sandbox = sandbox
+        self.members = members
         self.empty = account(sandbox)
 
     def settings(self, case: Case | None = None) -> dict[str, Any]:
         """Return what a verb is given."""
-        return {"federation_member_count": MEMBERS, **(case.settings if case else {})}
+        return {"federation_member_count": self.members, **(case.settings if case else {})}
 
     def up(self) -> None:
         """Put a federation up, which is what the cases that need one begin with."""
