@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.hosts.addresses import Internet, forwarded_addresses, public_addresses, router_address, router_addresses
@@ -25,7 +26,7 @@ from sandbox.hosts.metadata_service import MetadataService
 from sandbox.hosts.packets import ruleset
 from sandbox.hosts.reactor import Conversation, Reactor
 from sandbox.latency import Latency
-from sandbox.world import Machine, Metadata, Network
+from sandbox.world import Ended, Machine, Metadata, Network
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
@@ -53,6 +54,8 @@ class NamespaceWorld:
         self._networks: dict[str, Network] = {}
         self._arranged: dict[str, Message] = {}
         self._metadata: dict[str, Callable[[], None]] = {}
+        self._boots = itertools.count()
+        self._ended: dict[str, tuple[int, Ended]] = {}
         self._process, self._channel = _start_world_process(isolation)
         settings = {
             "gateway": gateway,
@@ -65,11 +68,15 @@ class NamespaceWorld:
         }
         first: Message = {"internet": internet, "directory": str(directory), "settings": settings}
         first["isolation"] = isolation
+        news, theirs = socket.socketpair()
         try:
-            self._ask({**first, "boot_delay": latency.instance_boot})
+            with theirs:
+                self._ask({**first, "boot_delay": latency.instance_boot}, [theirs.fileno()])
         except HostsError as error:
+            news.close()
             self._end_process()
             raise Unavailable(str(error)) from None
+        threading.Thread(target=self._hear, args=[Channel(news)], name="news", daemon=True).start()
         self.address = Internet(internet)
         self._reactor = Reactor()
         self._forwarder = Forwarder(self._reactor, self._sockets)
@@ -96,7 +103,7 @@ class NamespaceWorld:
             self._ask(arrangement)
             self._arranged[arrangement["vpc_id"]] = arrangement
 
-    def boot(self, machine: Machine, metadata: Metadata) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, ended: Ended = lambda: None) -> None:
         """Start a machine; its disk is kept from its last run, user data runs the first time only."""
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
@@ -114,14 +121,17 @@ class NamespaceWorld:
             "image": machine.image,
             "host_name": machine.host_name,
             "user_data": machine.user_data.hex(),
+            "boot": next(self._boots),
         }
         self._stop_metadata(machine.instance_id)
+        self._ended[machine.instance_id] = request["boot"], ended
         listening = socket.socket(fileno=self._ask(request)[0])
         service = MetadataService(metadata, machine.http_tokens)
         self._metadata[machine.instance_id] = self._reactor.serve([listening], metadata_conversation(service))
 
     def halt(self, instance_id: str) -> None:
         """End the machine's services, then all its processes; the disk is kept."""
+        self._ended.pop(instance_id, None)
         self._ask({"do": "terminate", "instance_id": instance_id})
         deadline = time.monotonic() + GRACE
         while time.monotonic() < deadline and self._is_running(instance_id):
@@ -131,6 +141,7 @@ class NamespaceWorld:
 
     def discard(self, instance_id: str) -> None:
         """Remove the machine and its disk."""
+        self._ended.pop(instance_id, None)
         self._ask({"do": "discard", "instance_id": instance_id})
         self._stop_metadata(instance_id)
 
@@ -155,13 +166,25 @@ class NamespaceWorld:
         if stop := self._metadata.pop(instance_id, None):
             stop()
 
-    def _ask(self, message: Message) -> list[int]:
-        with self._lock:
-            return self._exchange(message)[1]
+    def _hear(self, news: Channel) -> None:
+        """Tell whom it concerns which machines have ended by themselves, until the world ends."""
+        with news.connection:
+            while heard := news.receive():
+                instance_id = heard[0]["ended"]
+                known = self._ended.get(instance_id)
+                # What is heard late may be about the boot before.
+                if known is not None and known[0] == heard[0]["boot"]:
+                    self._ended.pop(instance_id, None)
+                    self._stop_metadata(instance_id)
+                    known[1]()
 
-    def _exchange(self, message: Message) -> tuple[Message, list[int]]:
+    def _ask(self, message: Message, descriptors: Sequence[int] = ()) -> list[int]:
+        with self._lock:
+            return self._exchange(message, descriptors)[1]
+
+    def _exchange(self, message: Message, descriptors: Sequence[int] = ()) -> tuple[Message, list[int]]:
         try:
-            self._channel.send(message)
+            self._channel.send(message, descriptors)
             answer = self._channel.receive()
         except OSError:
             answer = None
