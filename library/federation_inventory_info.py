@@ -112,7 +112,9 @@ def main() -> None:
     nodes, count, name = module.params["nodes"], module.params["member_count"], module.params["name"]
     findings = inspect(nodes, count)
     if not nodes:
-        module.fail_json(msg=f"There is no federation named {name}. Make it with: ansible-playbook up.yml")
+        module.fail_json(
+            msg=f"There is no federation named {name}. Make it with: ansible-playbook up.yml -e federation_name={name}"
+        )
     if findings:
         module.fail_json(msg=f"The federation {name} is not whole: {'; '.join(findings)}. {module.params['remedy']}")
     managers = [node for node in nodes if node["role"] == "manager"]

@@ -9,6 +9,7 @@ short_description: Wait until the SSM agents of instances are online
 description:
   - Asks DescribeInstanceInformation for all instances at once, page by page, until every agent is online or the time
     is up. An error names the agents that are late.
+  - An instance that ends meanwhile has no agent to wait for, and is an error at once.
   - It changes nothing.
 version_added: 0.1.0
 author: [agraph-federation]
@@ -85,7 +86,7 @@ waited:
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
@@ -112,6 +113,11 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 Agents = dict[str, dict[str, Any]]
+ENDED = {"shutting-down", "terminated", "stopping", "stopped"}
+
+
+class EndedError(Exception):
+    """A sentence that says which instances have ended."""
 
 
 def main() -> None:
@@ -120,7 +126,15 @@ def main() -> None:
     wanted = module.params
     try:
         client = module.client("ssm", retry_decorator=AWSRetry.jittered_backoff())
-        agents, late, waited = wait(client, wanted["instance_ids"], wanted["timeout"], wanted["interval"])
+        ec2 = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+
+        def look(late: Sequence[str]) -> None:
+            if said := ended(ec2, late, wanted["labels"]):
+                raise EndedError(said)
+
+        agents, late, waited = wait(client, wanted["instance_ids"], wanted["timeout"], wanted["interval"], look)
+    except EndedError as error:
+        module.fail_json(msg=str(error))
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg="SSM does not say which agents are online")
     answer = {"changed": False, "agents": agents, "late": late, "waited": round(waited, 1)}
@@ -129,8 +143,17 @@ def main() -> None:
     module.exit_json(**answer)
 
 
-def wait(client: Any, instance_ids: Sequence[str], timeout: float, interval: float) -> tuple[Agents, list[str], float]:
-    """Ask until all are online or the time is up; return what is known, who is late, and the seconds it took."""
+def wait(
+    client: Any,
+    instance_ids: Sequence[str],
+    timeout: float,
+    interval: float,
+    look: Callable[[Sequence[str]], None] = lambda late: None,
+) -> tuple[Agents, list[str], float]:
+    """Ask until all are online or the time is up; return what is known, who is late, and the seconds it took.
+
+    Those who are late are shown to `look` each time, which may raise what is in the way.
+    """
     started = time.monotonic()
     while True:
         agents = {agent["instance_id"]: agent for agent in described(client, instance_ids)}
@@ -138,7 +161,27 @@ def wait(client: Any, instance_ids: Sequence[str], timeout: float, interval: flo
         waited = time.monotonic() - started
         if not late or waited + interval > timeout:
             return agents, late, waited
+        look(late)
         time.sleep(interval)
+
+
+def ended(client: Any, instance_ids: Sequence[str], labels: Mapping[str, str]) -> str | None:
+    """Say which instances have ended, and why; None when none has."""
+    found = []
+    # By a filter, which an instance that EC2 does not know yet is no error of.
+    for start in range(0, len(instance_ids), IDS_IN_A_FILTER):
+        filters = [{"Name": "instance-id", "Values": list(instance_ids[start : start + IDS_IN_A_FILTER])}]
+        for reservation in client.describe_instances(aws_retry=True, Filters=filters)["Reservations"]:
+            found += [each for each in reservation["Instances"] if each["State"]["Name"] in ENDED]
+    if not found:
+        return None
+    names = (labels.get(each["InstanceId"], "An instance") for each in found)
+    said = [
+        f"{name} ({each['InstanceId']}) is {each['State']['Name']} "
+        f"({each.get('StateReason', {}).get('Message') or 'no reason given'})"
+        for name, each in zip(names, found, strict=True)
+    ]
+    return f"{', '.join(said)} while its SSM agent was waited for."
 
 
 def described(client: Any, instance_ids: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -33,8 +33,8 @@ INSTANCES: Mapping[str, float] = {
 
 
 def instance_cost(it: Record) -> float | None:
-    """Return what an instance costs; nothing while it is stopped, None for a type without a known price."""
-    return 0.0 if it["State"]["Name"] in ("stopping", "stopped") else INSTANCES.get(it["InstanceType"])
+    """Return what an instance costs; nothing while it is stopped or ends, None for a type without a known price."""
+    return 0.0 if it["State"]["Name"] in ("stopping", "stopped", "shutting-down") else INSTANCES.get(it["InstanceType"])
 
 
 def gateway_cost(it: Record) -> float:

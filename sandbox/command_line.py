@@ -341,7 +341,7 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     each = what.add_parser("set", help="put rules in force, in place of those before (docs/sandbox.md has the keys)")
     each.add_argument("file", metavar="FILE", help="a JSON list of rules; - for standard input")
-    what.add_parser("list", help="show the rules as JSON, with how many calls each matched and struck")
+    what.add_parser("list", help="show the rules as JSON, with how many each matched and struck")
     what.add_parser("clear", help="let nothing go wrong any more")
 
 

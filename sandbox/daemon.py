@@ -137,7 +137,8 @@ class Daemon:
         from sandbox.session_manager.gateway import Gateway
         from sandbox.session_manager.responses import install
 
-        gateway = Gateway(gateway_socket, self._inner_socket(world, self.port + 1), table, self.cloud.authorise)
+        inner, cloud = self._inner_socket(world, self.port + 1), self.cloud
+        gateway = Gateway(gateway_socket, inner, table, cloud.authorise, self.faults, cloud.name_of)
         self.gateway = gateway
         install(gateway)
         self.cloud.context.terminated.append(gateway.forget)

@@ -53,6 +53,15 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
+def output_of(message: bytes) -> tuple[int, int] | None:
+    """The sequence number and the length of output in transit, or None for any other frame; nothing is checked."""
+    if message[4:36].rstrip() != OUTPUT_STREAM.encode() or len(message) < _HEADER_LENGTH + _LENGTH.size:
+        return None
+    header = _HEADER.unpack_from(message)
+    (length,) = _LENGTH.unpack_from(message, _HEADER_LENGTH)
+    return (header[4], length) if header[8] == OUTPUT else None
+
+
 @dataclass(frozen=True)
 class Frame:
     """One binary message of the data channel."""

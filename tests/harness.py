@@ -45,6 +45,14 @@ class Run:
         return self.lines[-1] if self.lines else ""
 
     @property
+    def removed(self) -> int:
+        """How many things a `down` says that it has removed; it must end by saying, twice, that nothing is left."""
+        assert (self.returncode, self.last_line) == (0, "leftovers: 0"), str(self)
+        found = re.fullmatch(r"down: removed (\d+), left 0", self.lines[-2])
+        assert found, str(self)
+        return int(found[1])
+
+    @property
     def changed(self) -> int:
         """The number of tasks that changed something, over all hosts, as the closing recap counts them."""
         found = re.findall(r"\bchanged=(\d+)", self.stdout)

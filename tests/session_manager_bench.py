@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.faults.book import Book
 from sandbox.latency import Latency
 from sandbox.session_manager.gateway import Gateway
 
@@ -109,6 +110,7 @@ class Bench:
 
     directory: Path
     gateway: Gateway
+    faults: Book
     nodes: dict[str, Node] = field(default_factory=dict)
 
     def node(self, instance_id: str, *, start: bool = True, online: bool = True, **settings: Any) -> Node:
@@ -140,9 +142,10 @@ def bench(
     directory: Path, authorise: Callable[[str, str], str | None] = lambda instance_id, access_key_id: None
 ) -> Iterator[Bench]:
     with listen() as listening:
-        gateway = Gateway(listening, None, LATENCY, authorise)
+        faults = Book()
+        gateway = Gateway(listening, None, LATENCY, authorise, faults, lambda instance_id: f"node-{instance_id[-1]}")
         gateway.start()
-        made = Bench(directory, gateway)
+        made = Bench(directory, gateway, faults)
         try:
             yield made
         finally:

@@ -12,6 +12,8 @@ description:
     C(federation_report) that a play has left with M(ansible.builtin.set_stats).
   - After a failure the last line is C(ERROR:) and a sentence, the original error even where a rescue cleaned up after
     it; C(federation_report.error) replaces it. C(federation_report.last) is printed after either.
+  - A run that is interrupted ends with C(ERROR:), what stands, and how to go on.
+  - Commands inside of sentences are completed with the inventory and the settings that this run was given.
   - With C(-v) and above, Ansible's own default output, and the same ending.
 extends_documentation_fragment:
   - default_callback
@@ -20,8 +22,10 @@ requirements:
   - set as stdout in configuration
 """
 
+import atexit
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,12 +35,23 @@ from ansible import constants as C  # noqa: N812  # the name that all of Ansible
 from ansible import context
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.utils.vars import load_extra_vars
 
 # Ansible loads a plugin by its file alone; what it consists of is found from there.
 if (CHECKOUT := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(CHECKOUT)
 
-from plugins.plugin_utils.failures import Failure, lost_of, message_of, original, sections_of, sentence_of
+from plugins.plugin_utils.commands import completed, options
+from plugins.plugin_utils.failures import (
+    Failure,
+    lost_of,
+    message_of,
+    original,
+    sections_of,
+    sentence_of,
+    with_next_command,
+)
+from plugins.plugin_utils.interruptions import interrupted
 from plugins.plugin_utils.task_lines import Line, action_of, is_silent
 
 LONGEST_ITEM = 40
@@ -59,6 +74,9 @@ class CallbackModule(DefaultCallback):
         self._line: Line | None = None
         self._line_of = ""
         self._phase: str | None = None
+        self._verb = "the run"
+        self._changes: list[str] = []
+        self._options: dict[str, str] = {}
         self._brief = self._display.verbosity == 0
         self._terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
@@ -66,6 +84,11 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Begin."""
+        self._verb = Path(playbook._file_name).stem
+        given = context.CLIARGS["inventory"]
+        inventories = given if given and list(given) != list(C.DEFAULT_HOST_LIST) else ()
+        self._options = options(inventories, load_extra_vars(playbook._loader), Path.cwd())
+        self._watch(os.getpid())
         if not self._brief:
             super().v2_playbook_on_start(playbook)
         elif context.CLIARGS["check"]:
@@ -158,7 +181,7 @@ class CallbackModule(DefaultCallback):
         if table := report.get("table"):
             self._display.display(str(table))
         if error:
-            self._display.display(f"ERROR: {' '.join(str(error).split())}", color=C.COLOR_ERROR)
+            self._end(str(error))
         elif closing := report.get("closing"):
             self._display.display(str(closing))
         if last := report.get("last"):
@@ -216,6 +239,32 @@ class CallbackModule(DefaultCallback):
 
     # How it is done
 
+    def _watch(self, process: int) -> None:
+        """Have an interrupted run end with a sentence of ours, after whatever Ansible says of it."""
+
+        def say_it() -> None:
+            self._erase()
+            self._end(interrupted(self._verb, os.environ.get("FEDERATION_NAME", ""), self._changes))
+
+        def wrapped(before: Any) -> Any:
+            def handle(number: int, frame: Any) -> None:
+                # A worker has these handlers, too, until it has its own.
+                if os.getpid() == process and number == signal.SIGINT:
+                    atexit.register(say_it)
+                elif os.getpid() == process:
+                    say_it()
+                if callable(before):
+                    before(number, frame)
+
+            return handle
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, wrapped(signal.getsignal(number)))
+
+    def _end(self, error: str) -> None:
+        sentence = completed(" ".join(error.split()), self._options)
+        self._display.display(f"ERROR: {sentence}", color=C.COLOR_ERROR)
+
     def _begin(self, task: Any) -> None:
         # The name is templated only while this event lasts.
         name = str(task.name or task.get_name()).strip()
@@ -246,6 +295,8 @@ class CallbackModule(DefaultCallback):
         if line is None:
             return
         text = line.text(context.CLIARGS["check"])
+        if line.changed:
+            self._changes.append(line.title)
         if text:
             color = C.COLOR_ERROR if line.failed else C.COLOR_CHANGED if line.changed else C.COLOR_OK
             self._print(text, color)
@@ -261,7 +312,7 @@ class CallbackModule(DefaultCallback):
         if self._phase:
             self._display.display(self._phase)
             self._phase = None
-        self._display.display(text, color=color)
+        self._display.display(completed(text, self._options), color=color)
 
     def _transient(self, text: str) -> None:
         """Show what is under way, on a terminal only, on a line that the next text replaces."""
@@ -291,7 +342,8 @@ class CallbackModule(DefaultCallback):
         task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
         text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
         sentence = lost_of(result.host, text, unreachable) or sentence_of(name, task, result.host, text)
-        self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable))
+        repeatable = not (task._role and task._role.get_name() == "settings")
+        self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable, repeatable))
         if self._brief:
             line = self._line_for(result)
             # A rescue that ends with `fail` says again what has been said.
@@ -308,7 +360,10 @@ class CallbackModule(DefaultCallback):
         others = {
             each.sentence for each in self._failures if each.task_uuid == failure.task_uuid and not each.ignored
         } - {failure.sentence}
-        return failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
+        sentence = failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
+        if not failure.repeatable:
+            return sentence
+        return with_next_command(sentence, self._verb, os.environ.get("FEDERATION_NAME", ""))
 
     def _recap(self, stats: Any) -> str:
         kinds = {"ok": "ok", "changed": "changed", "unreachable": "dark", "failed": "failures", "rescued": "rescued"}

@@ -15,6 +15,7 @@ description:
   - In both it reads C(federation_name), C(federation_region) and C(federation_profile) from the inventory's group
     variables and C(-e), and hands name and region on as C(FEDERATION_NAME) and C(FEDERATION_REGION), since other
     inventory plugins cannot read group variables.
+  - It refuses C(--limit) for the verbs of the project, each of which works on the whole federation.
   - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
 extends_documentation_fragment: []
 options:
@@ -42,10 +43,12 @@ import subprocess
 import sys
 import urllib.parse
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import botocore.session
+from ansible import context
 from ansible.inventory.group import Group
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import Templar
@@ -82,6 +85,7 @@ class InventoryModule(BaseInventoryPlugin):
         self._read_config_data(path)
         world = str(self.get_option("world"))
         try:
+            refuse_limit(context.CLIARGS.get("subset"), context.CLIARGS.get("args") or ())
             settings = self._settings(Path(path).parent, world)
             region = known_region(settings["federation_region"])
             if world == "sandbox":
@@ -108,6 +112,16 @@ class InventoryModule(BaseInventoryPlugin):
         templar = Templar(loader=self.loader, variables=known)
         names = ("federation_name", "federation_region", "federation_profile")
         return {name: str(templar.template(known.get(name, ""))) for name in names}
+
+
+def refuse_limit(limit: str | None, playbooks: Sequence[str]) -> None:
+    """Raise when one of our verbs is to work on a part of a federation: it would take the rest for missing."""
+    for each in playbooks:
+        if limit and Path(each).resolve().parent in (CHECKOUT, CHECKOUT / "playbooks"):
+            raise WrongError(
+                f"--limit {limit} would leave a part of the federation out, and {Path(each).stem} works on all of it: "
+                "run it without --limit."
+            )
 
 
 def name_this_run() -> None:

@@ -11,11 +11,34 @@ from ansible.playbook.block import Block
 
 from plugins.plugin_utils.task_lines import action_of
 
+REPEATABLE = {"up", "down"}
 COMMANDS = {"command", "raw", "script", "shell"}
 # What Ansible puts before a message, some of it several times.
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
 # What AWS refuses, wherever it does, and what a person can do about it.
 REMEDIES = (
+    (
+        re.compile(r"\b(RequestLimitExceeded|Throttling\w*|TooManyRequestsException)\b"),
+        "The account asks AWS for too much at once: wait a minute.",
+    ),
+    (
+        re.compile(r"\bInsufficient\w*Capacity\b"),
+        "AWS has no room for it at present: wait, or choose another federation_instance_type.",
+    ),
+    (
+        re.compile(r"\bDependencyViolation\b"),
+        "Something stands in it that is not the federation's: take it out.",
+    ),
+    (
+        re.compile(r"\b(HTTP|calling the \w+ operation).*\b5\d\d\b|\((5\d\d|Internal\w*|ServiceUnavailable)\)"),
+        "This is a fault of AWS's own: wait a minute.",
+    ),
+    (
+        re.compile(
+            r"Could not connect|Connection was closed|Connection broken|ConnectTimeout|Read timeout|EndpointConnection"
+        ),
+        "AWS cannot be reached: see to the network.",
+    ),
     (
         re.compile(r"\b\w*LimitExceeded\b"),
         "This is a quota of the account: release what is not needed, or ask AWS for more.",
@@ -42,6 +65,8 @@ class Failure:
     # The blocks with a rescue that the task stands in: (uuid of the block, which of its sections)
     sections: list[tuple[str, str]]
     unreachable: bool = False
+    # Whether the same command can succeed when what the sentence says is mended: not with a setting that is wrong.
+    repeatable: bool = True
 
     @property
     def is_rescued(self) -> bool:
@@ -63,6 +88,14 @@ def original(failures: list[Failure]) -> Failure | None:
             return fatal
         fatal = cause
     return None
+
+
+def with_next_command(sentence: str, verb: str, federation: str) -> str:
+    """Return what ended a verb that can be repeated, with the command that does, unless it names a command itself."""
+    if verb not in REPEATABLE or "ansible-playbook" in sentence:
+        return sentence
+    stop = "" if sentence.endswith((".", "!", "?")) else "."
+    return f"{sentence}{stop} Then repeat: ansible-playbook {verb}.yml -e federation_name={federation}"
 
 
 def sections_of(task: Any) -> Iterator[tuple[str, str]]:
@@ -88,6 +121,10 @@ def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> 
         text = f"{text}: {said.splitlines()[-1]}" if said else text
     while match := PREFIX.match(text):
         text = text[match.end() :]
+    error = result.get("error")
+    # Some modules keep to themselves what AWS said.
+    if isinstance(error, dict) and error.get("code") and str(error["code"]) not in text:
+        text = f"{text.rstrip(' .:')}: {error['code']}: {error.get('message', '')}"
     return text or "it does not say why."
 
 

@@ -13,7 +13,7 @@ from sandbox.allegrograph import (  # noqa: F401
 )
 from sandbox.allegrograph.calls import SERVER, STORE, Call, json_response
 from sandbox.allegrograph.federation import FederationTarget
-from sandbox.allegrograph.refusal import RefusedError
+from sandbox.allegrograph.refusal import RefusedError, failure
 from sandbox.allegrograph.service import Service
 from sandbox.allegrograph.targets import SessionTarget
 from sandbox.allegrograph.web import Request, Response
@@ -27,6 +27,8 @@ class Application:
 
     def __call__(self, request: Request) -> Response:
         """Answer a request."""
+        if fault := self.service.faults.ask("request"):
+            raise failure(fault)
         if request.path == ["version"]:
             return json_response(self.service.version)
         call = self._call(request)

@@ -13,6 +13,7 @@ from sandbox.allegrograph.application import Application
 from sandbox.allegrograph.service import Service
 from sandbox.allegrograph.sessions import Sessions
 from sandbox.allegrograph.web import Server
+from sandbox.faults.questions import Asker
 
 
 def _ports(text: str) -> range:
@@ -70,7 +71,8 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
         stack.callback(listener.close)
         data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="allegrograph-")))
         try:
-            service = Service(data, options.user, options.password, options.catalog, options.version_number)
+            faults = Asker(options.host, listener.getsockname()[1])
+            service = Service(data, options.user, options.password, options.catalog, options.version_number, faults)
         except OSError as error:
             raise StartError(
                 f"the folder {data} cannot be used ({error.strerror}); choose another with --data."
@@ -90,6 +92,9 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
 def serve(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit status."""
     options = parser().parse_args(arguments)
+    if Asker(options.host, options.port).ask("start"):
+        print("ERROR: a fault of the sandbox keeps the server from starting; clear it.", file=sys.stderr)
+        return 1
     try:
         with prepared(options) as (server, service):
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -234,7 +234,7 @@ class FederationCache:
     def mirror(self, members: Sequence[AnyMember]) -> Mirror:
         """The copy of what the members hold now."""
         key = tuple(member.key for member in members)
-        versions = _at_once([member.version for member in members])
+        versions = _at_once([lambda m=m: m.version(for_query=True) for m in members])  # type: ignore[misc]
         with self._lock:
             kept = self._kept.get(key)
             if kept and kept.versions == versions:

@@ -18,6 +18,8 @@ CONNECT_TIMEOUT = 10.0
 """Seconds until a member that does not even answer the connection is given up."""
 ANSWER_TIMEOUT = 300.0
 """Seconds of silence in an answer until a member is given up."""
+FOR_QUERY = "X-Federated-Query"
+"""The header that tells a member that a federation reads it for a query; a real server does not mind."""
 _IN_MEMORY = 1 << 22
 
 
@@ -36,7 +38,7 @@ class Member(Protocol):
     def key(self) -> tuple[object, ...]:
         """What tells it from other members."""
 
-    def version(self) -> str:
+    def version(self, for_query: bool = False) -> str:
         """Another text after each change."""
 
     def size(self, graphs: Sequence[str]) -> int:
@@ -73,7 +75,7 @@ class LocalMember:
         """What tells it from other members."""
         return (self.repository.identity, tuple(self.graphs), self.filters)
 
-    def version(self) -> str:
+    def version(self, for_query: bool = False) -> str:
         """Another text after each commit."""
         with self.repository.reading() as view:
             return f"{self.repository.identity}-{view.generation}"
@@ -126,13 +128,13 @@ class RemoteMember:
 
     @contextlib.contextmanager
     def _answer(
-        self, path: str, accept: str, parameters: Sequence[tuple[str, str]] = ()
+        self, path: str, accept: str, parameters: Sequence[tuple[str, str]] = (), for_query: bool = False
     ) -> Iterator[http.client.HTTPResponse]:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         default_port = 10036 if parts.scheme == "https" else 10035
         connection = kind(parts.hostname or "", parts.port or default_port, timeout=CONNECT_TIMEOUT)
-        headers = {"Accept": accept}
+        headers = {"Accept": accept} | ({FOR_QUERY: "yes"} if for_query else {})
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
@@ -146,9 +148,8 @@ class RemoteMember:
                 raise self._refused(answer)
             yield answer
         except (OSError, http.client.HTTPException) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise RefusedError(
-                500, f"The federation's member {self.label} does not answer: {reason or type(error).__name__}."
+                500, f"The federation's member {self.label} does not answer: {_reason(error)}."
             ) from error
         finally:
             connection.close()
@@ -169,9 +170,9 @@ class RemoteMember:
         with self._answer(path, accept, parameters) as answer:
             return json.loads(answer.read())
 
-    def version(self) -> str:
+    def version(self, for_query: bool = False) -> str:
         """Another text after each change; a real server's generation, or our own entity tag."""
-        with self._answer("/generation", "application/json") as answer:
+        with self._answer("/generation", "application/json", for_query=for_query) as answer:
             return f"{answer.headers.get('ETag', '')} {answer.read().decode(errors='replace')}"
 
     def size(self, graphs: Sequence[str]) -> int:
@@ -197,10 +198,19 @@ class RemoteMember:
         with self._answer("/statements", "application/n-triples", [("context", "null")]) as answer:
             while chunk := answer.read(1 << 20):
                 spool.write(chunk)
+            if answer.length:
+                # Read in pieces, an answer that ends early looks like one that is whole.
+                raise http.client.IncompleteRead(b"", answer.length)
 
     def duplicates(self) -> Iterator[Row]:
         """Each quad that is there already."""
         return _rows(self._json("/statements/duplicates", "application/x-quints+json", [("mode", "spog")]))
+
+
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected | ConnectionResetError):
+        return "it broke off"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
 
 
 def _parameters(pattern: Pattern, limit: int | None) -> list[tuple[str, str]]:

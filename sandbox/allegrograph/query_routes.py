@@ -70,7 +70,7 @@ def _answered(call: Call, text: str) -> Response:
         answer = _paged(evaluate(mirror, asked), request.number("limit"), request.number("offset") or 0)
         accept = request.accept or "application/json"
         content_type, pieces = results.serialised(answer, accept, call.namespaces, started)
-    return Response(pieces, content_type=content_type)
+    return Response(pieces, content_type=content_type, is_last=bool(call.service.faults.ask("query")))
 
 
 def _paged(answer: Answer, limit: int | None, offset: int) -> Answer:

@@ -1,5 +1,9 @@
 """What the server refuses, in the form in which AllegroGraph says it."""
 
+import http
+from collections.abc import Mapping
+from typing import Any
+
 
 class RefusedError(Exception):
     """An answer other than success: a status and a sentence, with AllegroGraph's error code where it has one."""
@@ -30,3 +34,10 @@ def malformed_data(words: str) -> RefusedError:
 def missing(what: str) -> RefusedError:
     """Something named in the request does not exist."""
     return RefusedError(404, what)
+
+
+def failure(fault: Mapping[str, Any]) -> RefusedError:
+    """What a fault has the server answer: a status, and what that is called."""
+    status = int(fault.get("status", 500))
+    known = {each.value: each.phrase for each in http.HTTPStatus}
+    return RefusedError(status, known.get(status, ""))

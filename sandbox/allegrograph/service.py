@@ -9,14 +9,18 @@ from sandbox.allegrograph.federation import FederationCache
 from sandbox.allegrograph.sessions import Sessions
 from sandbox.allegrograph.store import Repository
 from sandbox.allegrograph.users import Directory
+from sandbox.faults.questions import Asker
 
 
 class Service:
     """Everything that outlives a request."""
 
-    def __init__(self, data: Path, user: str, password: str, catalogs: Sequence[str], version: str) -> None:
+    def __init__(
+        self, data: Path, user: str, password: str, catalogs: Sequence[str], version: str, faults: Asker
+    ) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self.version = version
+        self.faults = faults
         self.directory = Directory(data / "server.json", user, password, list(catalogs))
         self.catalogs = Catalogs(data, self.directory.catalogs)
         self.federations = FederationCache()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sandbox.allegrograph import formats, json_ld, terms
 from sandbox.allegrograph.calls import STORE, Call, entity_tag, graphs_of, json_response, nothing
+from sandbox.allegrograph.members import FOR_QUERY
 from sandbox.allegrograph.refusal import RefusedError, malformed_data
 from sandbox.allegrograph.views import COLUMNS, EVERYTHING, Pattern, Quad, Range, Row
 from sandbox.allegrograph.web import Response
@@ -44,8 +45,12 @@ def size(call: Call) -> Response:
 def generation(call: Call) -> Response:
     """A number that grows with each commit, and an entity tag that tells two histories apart."""
     number = call.target.version.rpartition("-")[2]
+    for_query = call.request.headers.get(FOR_QUERY) is not None
     return Response(
-        number if number.isdigit() else "0", content_type="application/json", headers=entity_tag(call.target)
+        number if number.isdigit() else "0",
+        content_type="application/json",
+        headers=entity_tag(call.target),
+        is_last=for_query and bool(call.service.faults.ask("query")),
     )
 
 

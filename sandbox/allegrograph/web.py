@@ -4,7 +4,9 @@ import contextlib
 import gzip
 import http.server
 import json
+import os
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -176,6 +178,8 @@ class Response:
     status: int = 200
     content_type: str = "text/plain"
     headers: dict[str, str] = field(default_factory=dict)
+    is_last: bool = False
+    """Whether a fault ends the process in the middle of it."""
 
 
 def parameters(query: str) -> dict[str, list[str]]:
@@ -259,12 +263,17 @@ class _Connection(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(start)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(start)
+                self.wfile.write(start[: len(start) // 2] if response.is_last else start)
         else:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            self._send_chunks(start, pieces)
+            if response.is_last:
+                self._chunk(start)
+            else:
+                self._send_chunks(start, pieces)
         self.wfile.flush()
+        if response.is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _send_chunks(self, start: bytes, pieces: Iterator[bytes]) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import time
 from collections.abc import Callable
@@ -11,108 +10,14 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
-from moto.ec2.models.instances import Instance as MotoInstance
 from moto.ec2.models.instances import StateReason
 
-from sandbox.cloud import context
+from sandbox.cloud import accidents, context
 from sandbox.cloud.errors import refusal
-from sandbox.cloud.images import image_name
+from sandbox.cloud.instance import GONE, PENDING, RUNNING, SHUTTING_DOWN, STOPPED, STOPPING, TERMINATED, Instance
 from sandbox.cloud.metadata import metadata_of
-from sandbox.world import Machine
 
-STATES = {0: "pending", 16: "running", 32: "shutting-down", 48: "terminated", 64: "stopping", 80: "stopped"}
-PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = STATES
-GONE = (SHUTTING_DOWN, TERMINATED)
-
-
-class Instance(MotoInstance):  # type: ignore[misc]
-    """An instance whose groups and addresses are those of its interfaces."""
-
-    @property
-    def security_groups(self) -> list[Any]:
-        """Return the groups of the primary interface."""
-        return self.nics[0].group_set if 0 in self.nics else []
-
-    @security_groups.setter
-    def security_groups(self, groups: list[Any]) -> None:
-        if 0 in self.nics:
-            self.nics[0]._group_set = list(groups)
-
-    @property
-    def private_ip(self) -> str | None:
-        """Return the primary interface's address; a terminated instance has none."""
-        return self.nics[0].private_ip_address if 0 in self.nics else None
-
-    @property
-    def private_ip_address(self) -> str | None:
-        """Return the primary interface's address."""
-        return self.private_ip
-
-    @property
-    def private_dns_name(self) -> str:
-        """Return the primary interface's name."""
-        return self.nics[0].private_dns_name if 0 in self.nics else ""
-
-    @property
-    def public_ip(self) -> str | None:
-        """Return the public address that is mapped to the primary interface."""
-        return self.nics[0].public_ip if 0 in self.nics else None
-
-    @property
-    def public_ip_address(self) -> str | None:
-        """Return the public address that is mapped to the primary interface."""
-        return self.public_ip
-
-    @property
-    def public_dns_name(self) -> str:
-        """Return the public name; as on AWS, only where the VPC gives host names."""
-        vpc = self.ec2_backend.vpcs.get(self.vpc_id)
-        if not self.public_ip or vpc is None or str(vpc.enable_dns_hostnames).lower() != "true":
-            return ""
-        dashed = self.public_ip.replace(".", "-")
-        region = self.ec2_backend.region_name
-        middle = "compute-1" if region == "us-east-1" else f"{region}.compute"
-        return f"ec2-{dashed}.{middle}.amazonaws.com"
-
-    def _checks(self) -> dict[str, Any]:
-        if self.state_code != RUNNING:
-            return {"Status": "not-applicable"}
-        late = time.monotonic() < self.running_since + context.current().latency.instance_status_checks
-        name = "initializing" if late else "passed"
-        return {
-            "Details": [{"Name": "reachability", "Status": name}],
-            "Status": "initializing" if late else "ok",
-        }
-
-    @property
-    def instance_status(self) -> dict[str, Any]:
-        """Return the instance's own check."""
-        return self._checks()
-
-    @property
-    def system_status(self) -> dict[str, Any]:
-        """Return the check of what it runs on."""
-        return self._checks()
-
-    def become(self, code: int) -> Any:
-        """Change the state; returns the previous one. What was to happen in that state does not any more."""
-        previous = copy.copy(self._state)
-        self._state.code, self._state.name = code, STATES[code]
-        self.turn = getattr(self, "turn", 0) + 1
-        return previous
-
-    def machine(self) -> Machine:
-        """Return what the hosts need to know."""
-        address = self.nics[0].private_ip_address
-        return Machine(
-            instance_id=self.id,
-            vpc_id=self.vpc_id,
-            private_address=address,
-            image=image_name(self.image_id),
-            host_name="ip-" + address.replace(".", "-"),
-            user_data=base64.b64decode(str(self.user_data)) if self.user_data else b"",
-            http_tokens=self.metadata_options.http_tokens or "optional",
-        )
+SHUTDOWN = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
 
 
 def _check_shutdown(behavior: str | None) -> None:
@@ -147,7 +52,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
             instance.__class__ = Instance
             for index, eni in instance.nics.items():
                 eni.delete_on_termination = True if index == 0 else eni.delete_on_termination
-            self._start(instance)
+            self._launch(instance)
         return reservation
 
     def check_launch(self, image_id: str, options: dict[str, Any]) -> Any:
@@ -220,6 +125,13 @@ class Instances(EC2Backend):  # type: ignore[misc]
 
         self._later(instance, seconds, lambda: here.machines.then(instance.id, lambda: here.after(0, change)))
 
+    def _launch(self, instance: Any) -> None:
+        if not accidents.dies_pending(instance):
+            self._start(instance)
+            return
+        instance.become(PENDING)
+        self._later(instance, context.current().latency.instance_pending, lambda: self._lost_pending(instance))
+
     def _start(self, instance: Any) -> Any:
         previous = instance.become(PENDING)
         self._later(instance, context.current().latency.instance_pending, lambda: self._running(instance))
@@ -231,9 +143,12 @@ class Instances(EC2Backend):  # type: ignore[misc]
         here = context.current()
         # The network first: settled when this change is, and a machine is ordered only then.
         here.schedule.after(0, lambda: self._boot(instance))
+        if (seconds := accidents.seconds_to_live(instance)) is not None:
+            self._later(instance, seconds, lambda: self._die(instance))
 
     def _boot(self, instance: Any) -> None:
         here = context.current()
+        instance.agent_stays_away = accidents.never_online(instance)
 
         def failed(reason: str) -> None:
             here.after(0, lambda: self._lost(instance, reason))
@@ -242,7 +157,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
             here.after(0, lambda: self._shut_down(instance) if instance.turn == turn else None)
 
         turn = instance.turn
-        here.machines.boot(instance.machine(), metadata_of(instance), failed, ended)
+        here.machines.boot(instance.machine(), metadata_of(instance), accidents.of_server(instance), failed, ended)
 
     def _shut_down(self, instance: Any) -> None:
         """Do what the instance's attribute says when it was shut down from inside; protection does not keep it."""
@@ -250,16 +165,23 @@ class Instances(EC2Backend):  # type: ignore[misc]
             self._terminate(instance)
         else:
             self._stop(instance)
-        instance.state_reason = StateReason(
-            "Client.InstanceInitiatedShutdown: Instance initiated shutdown", "Client.InstanceInitiatedShutdown"
-        )
+        _give_reason(instance, *SHUTDOWN)
         instance._reason = ""
 
     def _lost(self, instance: Any, reason: str) -> None:
         """Terminate an instance that could not be started, as AWS does, with the reason where people look for it."""
         self._terminate(instance)
-        instance.state_reason = StateReason(f"Server.InternalError: {reason}", "Server.InternalError")
-        instance._reason = "Server.InternalError"
+        _give_reason(instance, "Server.InternalError", reason)
+
+    def _lost_pending(self, instance: Any) -> None:
+        """End an instance that never ran."""
+        self._terminated(instance)
+        _give_reason(instance, "Server.InternalError", "Internal error on launch")
+
+    def _die(self, instance: Any) -> None:
+        """Terminate an instance as if it had shut itself down."""
+        self._terminate(instance)
+        _give_reason(instance, *SHUTDOWN)
 
     def _all(self, instance_ids: list[str]) -> list[Any]:
         """Return instances, all of them or none."""
@@ -422,3 +344,9 @@ class Instances(EC2Backend):  # type: ignore[misc]
         if self.get_network_interface(eni_id).status == "in-use":
             raise refusal("InvalidNetworkInterface.InUse", f"Interface: [{eni_id}] in use.")
         return super().attach_network_interface(eni_id, instance_id, device_index)
+
+
+def _give_reason(instance: Any, code: str, reason: str) -> None:
+    """Note why an instance is not what it was, where people look for it."""
+    instance.state_reason = StateReason(f"{code}: {reason}", code)
+    instance._reason = code

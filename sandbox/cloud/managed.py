@@ -6,7 +6,7 @@ import fnmatch
 import json
 from typing import Any
 
-from sandbox.cloud import environment
+from sandbox.cloud import accidents, environment
 from sandbox.cloud.metadata import role_of
 
 REGISTER = "ssm:UpdateInstanceInformation"
@@ -14,17 +14,15 @@ REGISTER = "ssm:UpdateInstanceInformation"
 
 def refusal_of(instance_id: str, access_key_id: str) -> str | None:
     """Return why an instance's agent may not register with this key, or None where it may."""
-    from moto.ec2.models import ec2_backends
     from moto.sts.models import sts_backends
 
-    for _, _, backend in ec2_backends.iter_backends():
-        instance = backend.get_instance_by_id(instance_id)
-        if instance is not None:
-            break
-    else:
+    instance = _find(instance_id)
+    if instance is None:
         return f"{instance_id} is not an instance of this account"
     if instance.state != "running":
         return f"{instance_id} is {instance.state}"
+    if instance.agent_stays_away:
+        return f"a fault keeps the agent of {instance_id} from registering"
     role = role_of(instance)
     if role is None:
         return f"{instance_id} has no instance profile with a role"
@@ -34,6 +32,19 @@ def refusal_of(instance_id: str, access_key_id: str) -> str | None:
     if not may_register(role):
         return f"the role {role.name} of {instance_id} does not allow {REGISTER}"
     return None
+
+
+def name_of(instance_id: str) -> str:
+    """Return the tag Name of an instance, in whatever region it is."""
+    instance = _find(instance_id)
+    return "" if instance is None else accidents.name_of(instance.ec2_backend, instance_id)
+
+
+def _find(instance_id: str) -> Any | None:
+    from moto.ec2.models import ec2_backends
+
+    found = (backend.get_instance_by_id(instance_id) for _, _, backend in ec2_backends.iter_backends())
+    return next((each for each in found if each is not None), None)
 
 
 def may_register(role: Any) -> bool:

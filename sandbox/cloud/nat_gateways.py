@@ -10,7 +10,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.models.nat_gateways import NatGateway as MotoNatGateway
 from moto.ec2.utils import generic_filter, random_nat_gateway_id
 
-from sandbox.cloud import context
+from sandbox.cloud import accidents, context
 from sandbox.cloud.errors import refusal
 
 
@@ -93,11 +93,15 @@ class NatGateways(EC2Backend):  # type: ignore[misc]
                 "AssociationId": elastic.association_id,
             }
         here = context.current()
-        here.after(here.latency.nat_gateway_create, lambda: self._created(gateway))
+        failure = accidents.gateway_failure(gateway)
+        here.after(here.latency.nat_gateway_create, lambda: self._created(gateway, failure))
         return gateway
 
-    def _created(self, gateway: Any) -> None:
+    def _created(self, gateway: Any, failure: tuple[str, str] | None) -> None:
         if gateway.state != "pending":
+            return
+        if failure is not None:
+            self._failed(gateway, *failure)
             return
         attached = any(each.vpc and each.vpc.id == gateway.vpc_id for each in self.internet_gateways.values())
         if gateway.connectivity_type == "public" and not attached:

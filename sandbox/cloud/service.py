@@ -185,6 +185,13 @@ class Cloud:
         with self.context.lock:
             return refusal_of(instance_id, access_key_id)
 
+    def name_of(self, instance_id: str) -> str:
+        """Return the tag Name of an instance."""
+        from sandbox.cloud.managed import name_of
+
+        with self.context.lock:
+            return name_of(instance_id)
+
     def close(self) -> None:
         """Stop what runs by itself."""
         self.context.close()

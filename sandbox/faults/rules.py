@@ -23,7 +23,7 @@ class Rule:
     kind: str
     """`call`, or what else it is about: `nat_gateway`, `instance`, `agent`, `session`, `allegrograph`."""
     action: str
-    """What happens: `error`, `status`, `drop`, `delay` or `kill` to a call; one word for each other kind."""
+    """What happens: `error`, `status`, `drop`, `delay` or `kill` to a call; to the others one of `OTHERS`."""
     after: int = 0
     times: int | None = 1
     share: float = 1.0
@@ -63,21 +63,50 @@ WHEN = {
     "seed": COUNT,
 }
 """The keys that say which of the matching ones a rule strikes; every kind has them, unless it is a state."""
+STATES = ("agent",)
+"""Kinds whose rules hold as long as they stand: nothing is counted."""
+STATUS = _Key("a whole number from 400 to 599", lambda value: _count(value) and 400 <= value <= 599)
 CALL = {
     "operation": TEXT,
     "service": TEXT,
     "changing": _Key("true or false", lambda value: isinstance(value, bool)),
     "error": TEXT,
     "message": TEXT,
-    "status": _Key("a whole number from 400 to 599", lambda value: _count(value) and 400 <= value <= 599),
+    "status": STATUS,
     "drop": _one_of("before", "after"),
     "delay": SECONDS,
     "kill": _Key("the id of a process group, 2 or more", lambda value: _count(value) and value > 1),
     "when": _one_of("after", "in_flight"),
     **WHEN,
 }
-OTHERS: Mapping[str, Mapping[str, _Key]] = {}
-"""Keys of rules that are not about calls, by the key that tells the kind."""
+OTHERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "nat_gateway": {"failed": ("code", "message")},
+    "instance": {"dies_pending": (), "dies": ("seconds",)},
+    "agent": {"never_online": (), "lost": ()},
+    "session": {"cut": ("bytes",), "interrupted": ("bytes",)},
+    "allegrograph": {"never_starts": (), "error": ("status",), "dies_in_query": ()},
+}
+"""Rules that are not about calls, by the key that tells the kind: its values, each with the keys that go with it."""
+FAILURES: Mapping[str, str] = {
+    "InternalError": "Network interface {interface}, created and used internally by this NAT gateway is in an invalid "
+    "state. Please try again.",
+    "InsufficientFreeAddressesInSubnet": "Subnet has insufficient free addresses to create this NAT gateway",
+    "Gateway.NotAttached": "Network {vpc} has no Internet gateway attached",
+    "InvalidAllocationID.NotFound": "Elastic IP address {allocation} could not be associated with this NAT gateway",
+    "Resource.AlreadyAssociated": "Elastic IP address {allocation} is already associated",
+    "InvalidSubnetID.NotFound": "The specified subnet {subnet} does not exist or could not be found.",
+}
+"""The failures of NAT gateways that AWS documents, each with its message."""
+DETAILS: Mapping[str, _Key] = {
+    "code": _one_of(*FAILURES),
+    "message": TEXT,
+    "seconds": SECONDS,
+    "bytes": COUNT,
+    "status": STATUS,
+}
+"""What the other kinds may say besides the name."""
+PERSISTENT = ("never_starts", "error")
+"""What happens to AllegroGraph every time, unless a rule says how often."""
 ACTIONS: Mapping[str, tuple[str, ...]] = {
     "kill": ("when", "delay"),
     "error": ("status", "message"),
@@ -112,12 +141,13 @@ def _rule(given: Any, number: int) -> Rule:
         raise RuleError(f"Rule {number} is not an object: write one such as {EXAMPLE}.")
     try:
         kind = _kind(given)
-        _check(given, OTHERS.get(kind, CALL))
-        action = _call_action(given) if kind == "call" else kind
+        _check(given, _keys(kind))
+        action = _call_action(given) if kind == "call" else str(given[kind])
+        _go_together(given, action, ACTIONS if kind == "call" else OTHERS[kind])
     except RuleError as reason:
         raise RuleError(f"Rule {number} of the faults {reason}") from None
     values = {name: value for name, value in given.items() if name not in WHEN}
-    always = kind == "call" and "share" in given
+    always = "share" in given or (kind == "allegrograph" and action in PERSISTENT)
     return Rule(
         given=dict(given),
         kind=kind,
@@ -137,6 +167,15 @@ def _kind(given: Mapping[str, Any]) -> str:
     return kinds[0] if kinds else "call"
 
 
+def _keys(kind: str) -> Mapping[str, _Key]:
+    """Return the keys that the rules of a kind may have."""
+    if kind == "call":
+        return CALL
+    details = [name for names in OTHERS[kind].values() for name in names]
+    own = {kind: _one_of(*OTHERS[kind]), "name": TEXT, **{name: DETAILS[name] for name in details}}
+    return own if kind in STATES else own | WHEN
+
+
 def _check(given: Mapping[str, Any], keys: Mapping[str, _Key]) -> None:
     for name, value in given.items():
         if name not in keys:
@@ -146,16 +185,20 @@ def _check(given: Mapping[str, Any], keys: Mapping[str, _Key]) -> None:
 
 
 def _call_action(given: Mapping[str, Any]) -> str:
-    """Return what a rule does to a call: one thing, with the keys that go with it."""
+    """Return what a rule does to a call: one thing."""
     action = next((each for each in ACTIONS if each in given), None)
     if action is None:
         raise RuleError(f"does nothing: give it one of {', '.join(ACTIONS)}.")
-    companions = {name for names in ACTIONS.values() for name in names} | set(ACTIONS)
-    for name in given:
-        if name in companions and name != action and name not in ACTIONS[action]:
-            raise RuleError(f"has {json.dumps(name)}, which does not go with {json.dumps(action)}: leave one out.")
     if action == "status" and given["status"] < 500:
         raise RuleError(f"has the status {given['status']} without an error: name one, or give 500 to 599.")
     if action == "kill" and "delay" in given and given.get("when") != "in_flight":
         raise RuleError('has a delay, which only a kill "in_flight" takes: leave it out, or add "when": "in_flight".')
     return action
+
+
+def _go_together(given: Mapping[str, Any], action: str, actions: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a rule with a key that goes with another action."""
+    companions = {name for names in actions.values() for name in names} | set(actions)
+    for name in given:
+        if name in companions and name != action and name not in actions[action]:
+            raise RuleError(f"has {json.dumps(name)}, which does not go with {json.dumps(action)}: leave one out.")

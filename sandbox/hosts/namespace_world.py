@@ -19,6 +19,7 @@ from pathlib import Path
 from sandbox.hosts.addresses import Internet, forwarded_addresses, public_addresses, router_address, router_addresses
 from sandbox.hosts.channel import Channel, Message
 from sandbox.hosts.errors import HostsError, Unavailable
+from sandbox.hosts.fault_service import fault_conversation
 from sandbox.hosts.forwarder import Forwarder
 from sandbox.hosts.images import IMAGES
 from sandbox.hosts.isolation import Isolation
@@ -26,7 +27,7 @@ from sandbox.hosts.metadata_service import MetadataService
 from sandbox.hosts.packets import ruleset
 from sandbox.hosts.reactor import Conversation, Reactor
 from sandbox.latency import Latency
-from sandbox.world import Ended, Machine, Metadata, Network
+from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
@@ -53,7 +54,7 @@ class NamespaceWorld:
         self._arranging = threading.Lock()
         self._networks: dict[str, Network] = {}
         self._arranged: dict[str, Message] = {}
-        self._metadata: dict[str, Callable[[], None]] = {}
+        self._served: dict[str, list[Callable[[], None]]] = {}
         self._boots = itertools.count()
         self._ended: dict[str, tuple[int, Ended]] = {}
         self._process, self._channel = _start_world_process(isolation)
@@ -103,7 +104,7 @@ class NamespaceWorld:
             self._ask(arrangement)
             self._arranged[arrangement["vpc_id"]] = arrangement
 
-    def boot(self, machine: Machine, metadata: Metadata, ended: Ended = lambda: None) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed, ended: Ended = lambda: None) -> None:
         """Start a machine; its disk is kept from its last run, user data runs the first time only."""
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
@@ -123,11 +124,14 @@ class NamespaceWorld:
             "user_data": machine.user_data.hex(),
             "boot": next(self._boots),
         }
-        self._stop_metadata(machine.instance_id)
+        self._stop_serving(machine.instance_id)
         self._ended[machine.instance_id] = request["boot"], ended
-        listening = socket.socket(fileno=self._ask(request)[0])
+        at_metadata, at_faults = (socket.socket(fileno=each) for each in self._ask(request))
         service = MetadataService(metadata, machine.http_tokens)
-        self._metadata[machine.instance_id] = self._reactor.serve([listening], metadata_conversation(service))
+        self._served[machine.instance_id] = [
+            self._reactor.serve([at_metadata], metadata_conversation(service)),
+            self._reactor.serve([at_faults], fault_conversation(fault)),
+        ]
 
     def halt(self, instance_id: str) -> None:
         """End the machine's services, then all its processes; the disk is kept."""
@@ -137,13 +141,13 @@ class NamespaceWorld:
         while time.monotonic() < deadline and self._is_running(instance_id):
             time.sleep(0.05)
         self._ask({"do": "kill", "instance_id": instance_id})
-        self._stop_metadata(instance_id)
+        self._stop_serving(instance_id)
 
     def discard(self, instance_id: str) -> None:
         """Remove the machine and its disk."""
         self._ended.pop(instance_id, None)
         self._ask({"do": "discard", "instance_id": instance_id})
-        self._stop_metadata(instance_id)
+        self._stop_serving(instance_id)
 
     def listen(self, port: int) -> socket.socket:
         """Return a listening TCP socket on the endpoint's address inside the sandbox's internet."""
@@ -162,8 +166,8 @@ class NamespaceWorld:
         with self._lock:
             return bool(self._exchange({"do": "running", "instance_id": instance_id})[0]["running"])
 
-    def _stop_metadata(self, instance_id: str) -> None:
-        if stop := self._metadata.pop(instance_id, None):
+    def _stop_serving(self, instance_id: str) -> None:
+        for stop in self._served.pop(instance_id, []):
             stop()
 
     def _hear(self, news: Channel) -> None:
@@ -175,7 +179,7 @@ class NamespaceWorld:
                 # What is heard late may be about the boot before.
                 if known is not None and known[0] == heard[0]["boot"]:
                     self._ended.pop(instance_id, None)
-                    self._stop_metadata(instance_id)
+                    self._stop_serving(instance_id)
                     known[1]()
 
     def _ask(self, message: Message, descriptors: Sequence[int] = ()) -> list[int]:

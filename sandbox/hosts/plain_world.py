@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.hosts import fault_service
 from sandbox.hosts.addresses import Internet, forwarded_addresses
 from sandbox.hosts.errors import HostsError, Unavailable
 from sandbox.hosts.forwarder import Address, Forwarder
@@ -28,7 +29,7 @@ from sandbox.hosts.plain_image import AGRAPH_PORT, METADATA_PORT, PlainNode
 from sandbox.hosts.processes import connections, descendants, holder, kill_descendants
 from sandbox.hosts.reactor import Reactor
 from sandbox.latency import Latency
-from sandbox.world import Ended, Machine, Metadata, Network
+from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 4.0
@@ -42,7 +43,8 @@ class RunningNode:
 
     supervisor: subprocess.Popen[bytes]
     address: str
-    stop_metadata: Callable[[], None]
+    served: list[Callable[[], None]]
+    """How to end what the main process answers for it."""
 
 
 class PlainWorld:
@@ -92,7 +94,7 @@ class PlainWorld:
             }
             self._forwarder.arrange(forwarded_addresses(list(networks.values())))
 
-    def boot(self, machine: Machine, metadata: Metadata, ended: Ended = lambda: None) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed, ended: Ended = lambda: None) -> None:
         """Start a machine; its directory is kept from its last run, user data runs the first time only."""
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
@@ -100,13 +102,17 @@ class PlainWorld:
         node = PlainNode(self._directory / machine.instance_id, machine, self._interpreter)
         settings = node.prepare(self._agent, self._boot_delay)
         try:
-            listening = socket.create_server((machine.private_address, METADATA_PORT))
+            at_metadata = socket.create_server((machine.private_address, METADATA_PORT))
+            at_faults = fault_service.listening(machine.private_address, AGRAPH_PORT)
         except OSError as error:
             raise HostsError(
                 f"A node could not start: {machine.private_address} is taken ({error.strerror})."
             ) from None
         service = MetadataService(metadata, machine.http_tokens)
-        stop = self._reactor.serve([listening], metadata_conversation(service))
+        served = [
+            self._reactor.serve([at_metadata], metadata_conversation(service)),
+            self._reactor.serve([at_faults], fault_service.fault_conversation(fault)),
+        ]
         supervisor = subprocess.Popen(
             node.command("sandbox.hosts.plain_node", str(settings)),
             stdin=subprocess.PIPE,
@@ -115,7 +121,7 @@ class PlainWorld:
             cwd="/",
             start_new_session=True,
         )
-        running = RunningNode(supervisor, machine.private_address, stop)
+        running = RunningNode(supervisor, machine.private_address, served)
         with self._lock:
             self._nodes[machine.instance_id] = running
         watch = [machine.instance_id, running, ended]
@@ -129,8 +135,8 @@ class PlainWorld:
             if by_itself:
                 del self._nodes[instance_id]
         if by_itself:
-            running.stop_metadata()
             _ask_to_end(running)
+            _see_ended(running, 0)
             ended()
 
     def halt(self, instance_id: str) -> None:
@@ -216,7 +222,8 @@ def _ask_to_end(running: RunningNode) -> None:
 
 
 def _see_ended(running: RunningNode, deadline: float) -> None:
-    running.stop_metadata()
+    for stop in running.served:
+        stop()
     try:
         running.supervisor.wait(max(deadline - time.monotonic(), 0.0))
     except subprocess.TimeoutExpired:

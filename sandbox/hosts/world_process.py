@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from sandbox.hosts import kernel, node
+from sandbox.hosts import fault_service, kernel, node
 from sandbox.hosts.addresses import METADATA_ADDRESS, Internet
 from sandbox.hosts.channel import Channel, Message
 from sandbox.hosts.disk import Disks, Powers, Settings, write_identity
@@ -31,6 +31,8 @@ from sandbox.hosts.kernel import inside, new_network_namespace
 from sandbox.hosts.links import InternetSpace, NodeLink, Router
 
 Answer = tuple[Message, list[int]]
+SERVER = ("0.0.0.0", 10035)
+"""Where AllegroGraph listens on a node, as its unit has it."""
 
 
 @dataclass
@@ -117,7 +119,7 @@ class WorldProcess:
         return {}, []
 
     def boot(self, message: Message) -> Answer:
-        """Start a node; return the socket at which its metadata service is asked."""
+        """Start a node; return the sockets at which its metadata service is asked, and what is to go wrong with it."""
         instance_id = message["instance_id"]
         if instance_id in self.nodes:
             self._end(instance_id)
@@ -135,11 +137,13 @@ class WorldProcess:
             undo.callback(link.close)
             with inside(namespace):
                 metadata = _listening(METADATA_ADDRESS, 80)
-            undo.callback(os.close, metadata)
+                undo.callback(os.close, metadata)
+                faults = fault_service.listening(*SERVER).detach()
+                undo.callback(os.close, faults)
             process = node.start(namespace, disk, message["host_name"], self.interpreter, self.boot_delay)
             undo.pop_all()
         self.nodes[instance_id] = RunningNode(process, namespace, link, message["vpc_id"], message["boot"])
-        return {}, [metadata]
+        return {}, [metadata, faults]
 
     def terminate(self, message: Message) -> Answer:
         """Ask a node's process 1 to end its services and itself."""

@@ -19,6 +19,9 @@ class Peer(Protocol):
     def close(self, reason: str = "") -> None:
         """Send what is waiting, then close."""
 
+    def cut(self) -> None:
+        """Send what is waiting, then let go of the connection without a word."""
+
 
 @dataclass
 class Agent:
@@ -81,6 +84,19 @@ class Agents:
             agent = self._agents.pop(instance_id, None)
             if agent is not None and agent.peer is not None:
                 agent.peer.close("the instance is no longer known")
+
+    def drop(self, instance_id: str) -> None:
+        """The instance's agent loses its connection, and may come back."""
+        with self._lock:
+            agent = self._agents.get(instance_id)
+            if agent is not None and agent.peer is not None:
+                agent.peer.cut()
+                agent.peer = None
+
+    def connected(self) -> set[str]:
+        """The instances whose agents are connected."""
+        with self._lock:
+            return {each.instance_id for each in self._agents.values() if each.peer is not None}
 
     def get(self, instance_id: str) -> Agent | None:
         """The agent of this instance, if it ever registered."""

@@ -22,10 +22,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from sandbox.faults.book import Book
 from sandbox.latency import Latency
 from sandbox.session_manager.agents import Agents
 from sandbox.session_manager.channel import AGENT_PATH, DATA_CHANNEL_PATH, control, pack, unpack
 from sandbox.session_manager.commands import Commands
+from sandbox.session_manager.interference import Interference
 from sandbox.session_manager.sessions import Session, Sessions
 
 Authorise = Callable[[str, str], str | None]
@@ -48,6 +50,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._reason = ""
+        self._cut = False
         self._writer = self._loop.create_task(self._write())
 
     def send(self, message: str | bytes) -> None:
@@ -57,6 +60,11 @@ class Connection:
     def close(self, reason: str = "") -> None:
         """Send what is waiting, then close."""
         self._reason = reason
+        self._post(None)
+
+    def cut(self) -> None:
+        """Send what is waiting, then let go of the connection without a word."""
+        self._cut = True
         self._post(None)
 
     async def end(self) -> None:
@@ -78,7 +86,10 @@ class Connection:
         with contextlib.suppress(ConnectionClosed):
             while (message := await self._waiting.get()) is not None:
                 await self._connection.send(message)
-            await self._connection.close(reason=self._reason)
+            if self._cut:
+                self._connection.transport.close()
+            else:
+                await self._connection.close(reason=self._reason)
 
 
 class Gateway:
@@ -90,6 +101,8 @@ class Gateway:
         internet_socket: socket.socket | None,
         latency: Latency,
         authorise: Authorise,
+        faults: Book | None = None,
+        name_of: Callable[[str], str] = lambda instance_id: "",
     ) -> None:
         self._sockets = [each for each in (host_socket, internet_socket) if each is not None]
         host, port = host_socket.getsockname()[:2]
@@ -100,6 +113,7 @@ class Gateway:
         self.agents = Agents(latency, self._lock)
         self.sessions = Sessions(self.agents, self._lock)
         self.commands = Commands(self.agents, self._lock)
+        self._interference = Interference(faults or Book(), name_of, self.agents, self.sessions, self._lock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -124,6 +138,7 @@ class Gateway:
         """The instance was terminated: its agent, its sessions and its commands end."""
         self.sessions.instance_is_gone(instance_id)
         self.agents.forget(instance_id)
+        self._interference.forget(instance_id)
         self.commands.instance_is_gone(instance_id)
 
     def _run(self) -> None:
@@ -174,6 +189,7 @@ class Gateway:
         hello: dict[str, Any] = json.loads(await asyncio.wait_for(connection.recv(), _OPENING_TIMEOUT))
         instance_id = str(hello["instance_id"])
         reason = await asyncio.to_thread(self._authorise, instance_id, str(hello["access_key_id"]))
+        reason = reason or self._interference.refusal_of(instance_id)
         if reason is not None:
             await connection.send(control("refused", reason=reason))
             return
@@ -202,7 +218,7 @@ class Gateway:
             session.active = time.time()
         client = session.client
         if client is not None:
-            client.send(frame)
+            self._interference.pass_on(session, client, frame)
 
     def _hear(self, instance_id: str, message: dict[str, Any], peer: Connection) -> None:
         match message["kind"]:

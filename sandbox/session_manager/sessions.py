@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sandbox.session_manager.agents import Agents, Peer
 from sandbox.session_manager.channel import control
-from session_manager_plugin.frames import channel_closed
+from session_manager_plugin.frames import channel_closed, output_of
 
 IDLE_TIMEOUT: Final = 20 * 60.0
 """Seconds without input or output after which a session ends; AWS's default."""
@@ -52,6 +52,18 @@ class Session:
     ended: float | None = None
     begun: bool = False
     client: Peer | None = None
+    output: int = 0
+    """The bytes of output that have gone to its client so far, each counted once."""
+    counted: int = -1
+    """The number of the last frame that was counted."""
+
+    def count(self, frame: bytes) -> range:
+        """Count the output in a frame on its way to the client; returns what the bytes in it are, by their numbers."""
+        before = self.output
+        found = output_of(frame)
+        if found is not None and found[0] > self.counted:
+            self.counted, self.output = found[0], before + found[1]
+        return range(before, self.output)
 
     @property
     def status(self) -> str:
@@ -181,6 +193,25 @@ class Sessions:
                     self.close(session.id, "The session ended with the agent's restart.")
                 elif session.client is not None:
                     self._tell_agent(session)
+
+    def cut(self, session: Session, *, for_good: bool) -> None:
+        """The client's connection breaks without a word; the session may be resumed, unless it is over."""
+        with self._lock:
+            client, session.client = session.client, None
+            if client is not None:
+                client.cut()
+            if for_good and session.ended is None:
+                session.ended = time.time()
+            peer = self._agents.peer(session.instance_id)
+            if peer is not None:
+                peer.send(control("terminate" if for_good else "detach", session=session.id))
+
+    def instance_is_lost(self, instance_id: str) -> None:
+        """The instance's agent is about to lose its connection: its sessions break, for good."""
+        with self._lock:
+            for session in [each for each in self._sessions.values() if each.instance_id == instance_id]:
+                if session.ended is None:
+                    self.cut(session, for_good=True)
 
     def instance_is_gone(self, instance_id: str) -> None:
         """The instance is gone for good, its sessions with it."""

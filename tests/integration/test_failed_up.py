@@ -75,9 +75,7 @@ def test_agents_that_never_come_are_named_and_kept_to_look_at(sandbox_of_late_ag
 
 
 def test_down_removes_what_was_kept(sandbox_of_late_agents: Sandbox) -> None:
-    removed = sandbox_of_late_agents.playbook("down")
-    assert removed.returncode == 0, str(removed)
-    assert removed.last_line.endswith(", left 0"), str(removed)
+    assert sandbox_of_late_agents.playbook("down").removed > 0
     assert account(sandbox_of_late_agents) == empty[sandbox_of_late_agents.home]
 
 

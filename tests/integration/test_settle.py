@@ -43,7 +43,6 @@ def test_what_lands_after_its_run_has_died_is_removed(sandbox: Sandbox, tmp_path
     killed_up(sandbox, tmp_path / "killed", operation)
     died = time.monotonic()
     removed = sandbox.playbook("down")
-    assert removed.returncode == 0, str(removed)
-    assert "left 0" in removed.stdout, str(removed)
+    assert removed.removed > 0
     time.sleep(max(0.0, DELAY + 2 - (time.monotonic() - died)))
     assert account(sandbox) == empty, str(removed)

@@ -77,9 +77,9 @@ class Cycle:
 
     def down(self) -> None:
         """Run `down`, and see that it says that nothing is left, and is right."""
-        said = self.verbs.run("down").last_line
-        if said != "leftovers: 0" and not said.endswith(", left 0"):
-            raise VerbError(f"down does not end by saying that nothing is left: {said}")
+        said = self.verbs.run("down")
+        if said.last_line != "leftovers: 0" or not said.lines[-2].endswith(", left 0"):
+            raise VerbError(f"down does not end by saying that nothing is left: {said.last_line}")
         self.verbs.calm()
         # A call in flight has been done by now, and journalled.
         if left := difference(self.before, account(self.sandbox)):

@@ -1,5 +1,8 @@
+import http.server
 import socket
+import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from agraph_bench import Client
@@ -198,3 +201,31 @@ def test_a_session_on_one_local_repository_may_be_written(client: Client, reposi
     assert client.call("POST", session + "/statements", None, triple(1), "text/turtle").status == 200
     client.call("POST", session + "/commit")
     assert client.call("GET", "/repositories/r/size").text == "1"
+
+
+PROMISED = "".join(triple(number) for number in range(20))
+
+
+class _BreaksOff(http.server.BaseHTTPRequestHandler):
+    """A member that promises more triples than it sends."""
+
+    def do_GET(self) -> None:
+        body = {"generation": b"1", "contexts": b"[]"}.get(self.path.split("?")[0].rpartition("/")[2])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(PROMISED) if body is None else len(body)))
+        self.end_headers()
+        # As luck will have it, it ends with a whole line.
+        self.wfile.write(PROMISED[: PROMISED.index("\n") + 1].encode() if body is None else body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def test_triples_that_end_early_are_never_taken_for_all_of_them(client: Client) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _BreaksOff) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        label = f"http://127.0.0.1:{server.server_address[1]}/repositories/r"
+        answer = client.select(client.session(store=f"<{label}>"), COUNT)
+        server.shutdown()
+    words = f"The federation's member {label} does not answer: it broke off."
+    assert (answer.status, answer.text) == (500, words)

@@ -37,6 +37,18 @@ CREATE, DESCRIBE = ("ec2", "CreateVpc", True), ("ec2", "DescribeVpcs", False)
         ({"error": "X", "share": 0}, "a number above 0, up to 1"),
         ({"error": "X", "changing": 1}, "true or false"),
         ("CreateVpc", "Rule 2 is not an object"),
+        ({"nat_gateway": "breaks"}, 'has "breaks" for "nat_gateway": give "failed".'),
+        ({"nat_gateway": "failed", "code": "Odd"}, 'give "InternalError" or "InsufficientFreeAddressesInSubnet" or'),
+        ({"nat_gateway": "failed", "error": "X"}, 'has the unknown key "error": it may have nat_gateway, name, code,'),
+        ({"instance": "dies_pending", "seconds": 1}, '"seconds", which does not go with "dies_pending"'),
+        ({"instance": "dies", "seconds": -1}, "a number of seconds, 0 or more"),
+        ({"instance": "dies", "name": ""}, "a text that is not empty"),
+        ({"instance": "dies", "agent": "lost"}, "is about instance and agent at once: write a rule for each."),
+        ({"agent": "lost", "times": 1}, 'has the unknown key "times": it may have agent, name.'),
+        ({"session": "cut", "bytes": 0.5}, "a whole number, 0 or more"),
+        ({"session": True}, 'give "cut" or "interrupted".'),
+        ({"allegrograph": "error", "status": 200}, "a whole number from 400 to 599"),
+        ({"allegrograph": "never_starts", "status": 500}, '"status", which does not go with "never_starts"'),
     ],
 )
 def test_a_wrong_rule_is_refused_with_the_remedy(rule: Any, said: str) -> None:
@@ -107,3 +119,72 @@ def test_counts_are_exact_with_calls_at_once() -> None:
         each.join()
     assert sum(hits) == 7
     assert book.listed()[0]["matched"] == 400
+
+
+def on(book: Book, kind: str, action: str, *names: str) -> list[bool]:
+    """Tell which of these are struck, in their order."""
+    return [book.strike(kind, [action], lambda each=name: each) is not None for name in names]  # type: ignore[misc]
+
+
+def test_a_rule_about_something_else_counts_what_has_the_name() -> None:
+    book = Book(rules_of([{"instance": "dies", "name": "*-member-*", "after": 1, "times": 2}]))
+    assert on(book, "instance", "dies", "f-member-0", "f-manager", "f-member-1", "f-member-2", "f-member-3") == [
+        *(False, False, True, True, False)
+    ]
+    assert not any(on(book, "instance", "dies_pending", "f-member-0"))
+    assert not any(on(book, "nat_gateway", "dies", "f-member-0"))
+    assert struck(book, CREATE) == [[]]
+    assert (book.listed()[0]["matched"], book.listed()[0]["struck"]) == (4, 2)
+
+
+def test_a_share_of_something_else_has_no_end_either() -> None:
+    book = Book(rules_of([{"session": "cut", "share": 0.5, "seed": 3}]))
+    assert 350 < sum(on(book, "session", "cut", *["f-manager"] * 1000)) < 650
+
+
+@pytest.mark.parametrize(("action", "hits"), [("never_starts", 4), ("error", 4), ("dies_in_query", 1)])
+def test_a_server_that_fails_fails_every_time_and_dies_once(action: str, hits: int) -> None:
+    assert sum(on(Book(rules_of([{"allegrograph": action}])), "allegrograph", action, *"abcd")) == hits
+    assert sum(on(Book(rules_of([{"allegrograph": action, "times": 2}])), "allegrograph", action, *"abcd")) == 2
+
+
+def test_of_two_rules_that_are_due_the_first_strikes() -> None:
+    book = Book(rules_of([{"allegrograph": "error", "status": 502}, {"allegrograph": "error"}]))
+    rule = book.strike("allegrograph", ["error"], lambda: "")
+    assert rule is not None
+    assert rule.values["status"] == 502
+    assert [each["matched"] for each in book.listed()] == [1, 1]
+    assert [each["struck"] for each in book.listed()] == [1, 0]
+
+
+def test_a_rule_may_look_at_more_than_the_name() -> None:
+    book = Book(rules_of([{"session": "cut", "bytes": 10}]))
+    assert book.strike("session", ["cut"], lambda: "", lambda rule: rule.values["bytes"] == 9) is None
+    assert book.listed()[0]["matched"] == 0
+    assert book.strike("session", ["cut"], lambda: "", lambda rule: rule.values["bytes"] == 10) is not None
+
+
+def test_a_state_holds_until_other_rules_are_set() -> None:
+    book = Book(rules_of([{"agent": "lost", "name": "f-m*"}]))
+    for identity, name in (("i-1", "f-m0"), ("i-1", "f-m0"), ("i-2", "f-m1"), ("i-3", "other")):
+        assert book.holds("agent", "lost", identity, lambda each=name: each) == (name != "other")  # type: ignore[misc]
+        assert not book.holds("agent", "never_online", identity, lambda: "f-m0")
+    assert (book.listed()[0]["matched"], book.listed()[0]["struck"]) == (2, 2)
+    book.set([])
+    assert not book.holds("agent", "lost", "i-1", lambda: "f-m0")
+
+
+def test_a_name_is_asked_for_only_where_it_matters() -> None:
+    def name() -> str:
+        raise AssertionError("nobody needs to know")
+
+    book = Book(rules_of([{"error": "X"}]))
+    assert book.strike("session", ["cut"], name) is None
+    assert not book.holds("agent", "lost", "i-1", name)
+
+
+def test_whoever_wants_to_hears_of_other_rules() -> None:
+    book, heard = Book(), []
+    book.changed.append(lambda: heard.append(len(book.listed())))
+    book.set(rules_of([{"error": "X"}]))
+    assert heard == [1]

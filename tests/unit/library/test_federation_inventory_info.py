@@ -25,7 +25,9 @@ def test_a_whole_federation(run: Run) -> None:
 
 
 def test_nothing_at_all_is_a_federation_that_was_never_made(run: Run) -> None:
-    assert found(run)["msg"] == "There is no federation named agraph. Make it with: ansible-playbook up.yml"
+    assert found(run)["msg"] == (
+        "There is no federation named agraph. Make it with: ansible-playbook up.yml -e federation_name=agraph"
+    )
 
 
 def test_every_finding_is_named(run: Run) -> None:

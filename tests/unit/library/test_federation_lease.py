@@ -9,15 +9,12 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from pretended_agraph import Run
 
 from library import federation_lease
@@ -272,13 +269,8 @@ def test_a_name_that_aws_does_not_give_again_is_said(monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def ssm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"}.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield boto3.client("ssm", region_name="us-west-2")
+def ssm(aws: Any) -> Any:
+    return aws("ssm")
 
 
 def given(run: str, **more: Any) -> dict[str, Any]:
@@ -295,9 +287,7 @@ def given(run: str, **more: Any) -> dict[str, Any]:
 
 
 def parameters(ssm: Any) -> list[str]:
-    """The account's own: moto lists AWS's public ones, too, once another test of the same process has read one."""
-    names = [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
-    return [name for name in names if not name.startswith("/aws/")]
+    return [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
 
 
 def test_the_life_of_a_lease(ssm: Any, run: Run) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from pretended_agraph import Run
 
 from library import federation_settings_info
@@ -25,33 +22,14 @@ GOOD: dict[str, Any] = {
 }
 
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"}
-
-
-@pytest.fixture(scope="module")
-def image() -> Iterator[str]:
-    """An image of an account that moto pretends; nothing here changes it, so one serves for all."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in CREDENTIALS.items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        yield boto3.client("ec2", region_name="us-west-2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-
-
 @pytest.fixture
-def aws(image: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def settings(aws: Any) -> dict[str, Any]:
     """Good settings for that account."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MOTO_ENABLE_AMI_VALIDATION", "true")
-    monkeypatch.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-    return {**GOOD, "image_id": image}
+    return {**GOOD, "image_id": aws("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]}
 
 
-def test_good_settings_say_whose_account_it_is(aws: dict[str, Any], run: Run) -> None:
-    answer = run(federation_settings_info, **aws)
+def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Run) -> None:
+    answer = run(federation_settings_info, **settings)
     assert (answer["account"], answer["changed"]) == ("123456789012", False)
 
 
@@ -94,30 +72,30 @@ def test_good_settings_say_whose_account_it_is(aws: dict[str, Any], run: Run) ->
         ),
     ],
 )
-def test_what_is_wrong_is_said(aws: dict[str, Any], run: Run, wrong: dict[str, Any], sentence: str) -> None:
-    answer = run(federation_settings_info, **{**aws, **wrong})
+def test_what_is_wrong_is_said(settings: dict[str, Any], run: Run, wrong: dict[str, Any], sentence: str) -> None:
+    answer = run(federation_settings_info, **{**settings, **wrong})
     assert answer["failed"]
     assert sentence in answer["msg"]
     assert len(answer["problems"]) == 1
 
 
 @pytest.mark.parametrize("hours", [0, "0", 8, "0.5", 0.0125, " 24 ", 87600])
-def test_hours_to_live(aws: dict[str, Any], run: Run, hours: Any) -> None:
-    assert not run(federation_settings_info, **{**aws, "ttl_hours": hours}).get("failed")
+def test_hours_to_live(settings: dict[str, Any], run: Run, hours: Any) -> None:
+    assert not run(federation_settings_info, **{**settings, "ttl_hours": hours}).get("failed")
 
 
-def test_all_that_is_wrong_is_said_at_once(aws: dict[str, Any], run: Run) -> None:
-    answer = run(federation_settings_info, **{**aws, "name": "A", "member_count": 0, "image_id": ""})
+def test_all_that_is_wrong_is_said_at_once(settings: dict[str, Any], run: Run) -> None:
+    answer = run(federation_settings_info, **{**settings, "name": "A", "member_count": 0, "image_id": ""})
     assert len(answer["problems"]) == 3
 
 
 @pytest.mark.parametrize(("purpose", "good"), [("down", False), ("leftovers", True), ("status", True)])
-def test_all_is_good_for_looking_only(aws: dict[str, Any], run: Run, purpose: str, good: bool) -> None:
+def test_all_is_good_for_looking_only(settings: dict[str, Any], run: Run, purpose: str, good: bool) -> None:
     answer = run(federation_settings_info, purpose=purpose, name="all", region="us-west-2")
     assert answer.get("failed", False) is not good
 
 
-def test_down_needs_no_more_than_the_name(aws: dict[str, Any], run: Run) -> None:
+def test_down_needs_no_more_than_the_name(settings: dict[str, Any], run: Run) -> None:
     answer = run(federation_settings_info, purpose="down", name="agraph", region="us-west-2")
     assert answer["account"] == "123456789012"
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from pretended_agraph import Run
 
 from library import private_bucket
@@ -16,13 +13,8 @@ BUCKET = {"name": "f-ssm-123456789012", "region": "us-west-2"}
 
 
 @pytest.fixture
-def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"}.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield boto3.client("s3", region_name="us-west-2")
+def storage(aws: Any) -> Any:
+    return aws("s3")
 
 
 def test_it_is_made_once(storage: Any, run: Run) -> None:

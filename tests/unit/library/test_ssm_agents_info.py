@@ -3,6 +3,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from library import ssm_agents_info
 
 
@@ -46,6 +48,40 @@ def test_it_waits_for_the_last() -> None:
     client = Client({"i-0": 1, "i-1": 3})
     _, late, _ = ssm_agents_info.wait(client, ["i-0", "i-1"], 5, 0.01)
     assert (late, client.rounds) == ([], 3)
+
+
+class Instances:
+    """EC2 with instances in these states."""
+
+    def __init__(self, **states: str) -> None:
+        self.states = states
+
+    def describe_instances(self, **asked: Any) -> dict[str, Any]:
+        wanted = asked["Filters"][0]["Values"]
+        found = [
+            {"InstanceId": each, "State": {"Name": state}, "StateReason": {"Message": "It broke."}}
+            for each, state in self.states.items()
+            if each in wanted
+        ]
+        return {"Reservations": [{"Instances": [each]} for each in found]}
+
+
+def test_an_instance_that_has_ended_is_not_waited_for() -> None:
+    ec2 = Instances(a="running", b="terminated", c="pending")
+    assert ssm_agents_info.ended(ec2, ["a", "c", "new"], {}) is None
+    said = ssm_agents_info.ended(ec2, ["a", "b"], {"b": "member-0"})
+    assert said == "member-0 (b) is terminated (It broke.) while its SSM agent was waited for."
+
+
+def test_those_who_are_late_are_looked_at() -> None:
+    class Stop(Exception):  # noqa: N818  # not an error
+        pass
+
+    def look(late: Any) -> None:
+        raise Stop(late)
+
+    with pytest.raises(Stop, match="i-1"):
+        ssm_agents_info.wait(Client({"i-0": 1}), ["i-0", "i-1"], 60, 0.01, look)
 
 
 def test_late_ones_are_named_with_seconds_and_remedy() -> None:

@@ -105,6 +105,17 @@ def test_a_sandbox_run_asks_nobody_else(
     assert done.stderr == ""
 
 
+def test_a_verb_works_on_the_whole_federation(command: Command, tmp_path: Path) -> None:
+    for limit in ("federation_members", "localhost"):
+        done = command("ansible-playbook", "up.yml", "--limit", limit, SANDBOX_HOME=str(tmp_path / "state"))
+        assert done.returncode != 0
+        assert done.stdout == (
+            f"ERROR: --limit {limit} would leave a part of the federation out, and up works on all of it: "
+            "run it without --limit.\n"
+        )
+    assert not (tmp_path / "state").exists()
+
+
 def test_an_aws_run_asks_the_users_endpoint_with_the_users_keys(
     command: Command, checkout: Path, tmp_path: Path, recorders: Callable[[], Recorder]
 ) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from recorded_aws import ROOT, Command
 
+from plugins.plugin_utils.failures import with_next_command
+
 TABLE = "-------\n| avg |\n=======\n| 0.5 |\n-------\n"
 ENDING = """
     - name: End
@@ -251,3 +253,10 @@ def test_a_terminal_sees_what_is_under_way(tmp_path: Path) -> None:
     assert "\r\033[KA phase: Try until it works ..." in text
     assert "attempt 2 of 3 ..." in text
     assert "ERROR: Try until it works: " in text.splitlines()[-1]
+
+
+def test_what_can_be_repeated_says_how() -> None:
+    said = with_next_command("Member 0 died", "up", "agraph")
+    assert said == "Member 0 died. Then repeat: ansible-playbook up.yml -e federation_name=agraph"
+    assert with_next_command(said, "up", "agraph") == said
+    assert with_next_command("It is refused.", "query", "agraph") == "It is refused."
