@@ -68,6 +68,11 @@ options:
     description: What runs at first boot.
     default: ""
     type: str
+  shutdown_behavior:
+    description: What becomes of an instance that shuts itself down. Only for instances that are launched.
+    choices: [stop, terminate]
+    default: stop
+    type: str
   profile_timeout:
     description: How long to try again while the instance profile is not yet usable, in seconds.
     default: 180
@@ -240,6 +245,7 @@ class Instances:
             "InstanceType": self.parameters["instance_type"],
             "KeyName": self.parameters["key_name"],
             "UserData": self.parameters["user_data"],
+            "InstanceInitiatedShutdownBehavior": self.parameters["shutdown_behavior"],
             "SubnetId": want["subnet_id"],
             "SecurityGroupIds": want["group_ids"],
             "IamInstanceProfile": {"Name": self.parameters["instance_profile"]}
@@ -380,6 +386,7 @@ def main() -> None:
         "instance_profile": {},
         "key_name": {"default": "", "no_log": False},
         "user_data": {"default": ""},
+        "shutdown_behavior": {"choices": ["stop", "terminate"], "default": "stop"},
         "profile_timeout": {"type": "int", "default": 180},
         "timeout": {"type": "int", "default": 300},
     }

@@ -56,8 +56,13 @@ leftovers:
     kind: {description: For example C(NAT gateway)., type: str, returned: always}
     name: {description: Its name; empty if it has none., type: str, returned: always}
     id: {description: Its id or ARN., type: str, returned: always}
+    role: {description: Its tag C(Role); empty if it has none., type: str, returned: always}
+    state: {description: For example C(running); empty where AWS has none., type: str, returned: always}
+    address: {description: Its public address, or else its private one, or empty., type: str, returned: always}
     age: {description: Seconds since it was made; C(null) where AWS does not say., type: int, returned: always}
     cost: {description: USD an hour in us-west-2; C(null) where it is not known., type: float, returned: always}
+    ends: {description: When its federation's instances end themselves; empty for never., type: str, returned: always}
+    overdue: {description: Whether that is over., type: bool, returned: always}
 table:
   description: The same for a person; empty if nothing is left.
   returned: success
@@ -66,6 +71,15 @@ cost:
   description: USD an hour of all whose cost is known.
   returned: success
   type: float
+costly:
+  description: What costs, for a person, for example C(1 NAT gateway, 2 addresses).
+  returned: success
+  type: str
+overdue:
+  description: The federations whose time is over.
+  returned: success
+  type: list
+  elements: str
 """
 
 import contextlib
@@ -74,7 +88,7 @@ import datetime
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
-from ansible.module_utils.federation_leftovers import find, table
+from ansible.module_utils.federation_leftovers import costly, find, table
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 
@@ -89,7 +103,10 @@ def main() -> None:
         whose = "any federation" if name == "all" else f"the federation {name}"
         module.fail_json_aws(error, msg=f"Could not look for what is left of {whose}")
     cost = round(sum(each["cost"] or 0.0 for each in found), 4)
-    module.exit_json(changed=False, leftovers=found, table=table(found), cost=cost)
+    overdue = sorted({each["federation"] for each in found if each["overdue"]})
+    module.exit_json(
+        changed=False, leftovers=found, table=table(found), cost=cost, costly=costly(found), overdue=overdue
+    )
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ options:
   purpose:
     description:
       - For C(up) all settings matter, for anything else only the name, the region and the credentials.
-      - C(leftovers) takes the name C(all) as well, which stands for every federation.
-    choices: [up, down, leftovers]
+      - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
+    choices: [up, down, leftovers, status]
     default: up
     type: str
   name:
@@ -59,6 +59,10 @@ options:
     description: Where a generated private key is written.
     default: ""
     type: str
+  ttl_hours:
+    description: After how many hours the instances end themselves; 0 for never.
+    default: 0
+    type: raw
   on_failure:
     description: What a failed C(up) does with what it made.
     default: remove
@@ -123,7 +127,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "down", "leftovers"], "default": "up"},
+    "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
     "name": {"required": True},
     "member_count": {"type": "raw", "default": 1},
     "vpc_cidr": {"default": ""},
@@ -134,6 +138,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "image_id": {"default": ""},
     "key_name": {"default": "", "no_log": False},
     "key_file": {"default": "", "no_log": False},
+    "ttl_hours": {"type": "raw", "default": 0},
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
@@ -217,7 +222,7 @@ def main() -> None:
     up = module.params["purpose"] == "up"
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
-    if module.params["purpose"] == "leftovers" and module.params["name"] in RESERVED_NAMES:
+    if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
         found = []
     identity: dict[str, str] = {}
     if problem := problem_with_region(module.region):

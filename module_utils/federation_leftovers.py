@@ -1,11 +1,13 @@
-"""What is left of a federation: where AWS lists it, whose it is, and what it costs.
+"""What is left of a federation: where AWS lists it, whose it is, what it costs, and whether its time is over.
 
 Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic and volumes.
 """
 
 from __future__ import annotations
 
+import collections
 import datetime
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,9 @@ Client = Callable[..., Any]
 
 ALL = "all"
 GONE = {"terminated", "deleted"}
+# The tag that says when the instances end themselves, and how it says it.
+EXPIRES, MOMENT = "Expires", "%Y-%m-%dT%H:%M:%SZ"
+WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 GATEWAY = 0.045
 ADDRESS = 0.005
 INSTANCES: Mapping[str, float] = {
@@ -67,22 +72,37 @@ KINDS = (
 def find(client: Client, name: str, bucket: str, now: datetime.datetime) -> list[Record]:
     """Return what is left of a federation or of `all`, sorted by federation, the dearest first.
 
-    Each has federation, kind, name, id, age (whole seconds or None) and cost (USD an hour, or None if not known).
+    Each has federation, kind, name, id; role, state and address (empty where there is none); age (whole seconds) and
+    cost (USD an hour), None if not known; and of its whole federation: ends (a moment, or empty) and overdue.
     Raises botocore's errors.
     """
     found = [*in_ec2(client("ec2"), name), *in_iam(client("iam"), name)]
     found += [*buckets(client("s3"), name, bucket), *parameters(client("ssm"), name)]
+    ends: dict[str, str] = {}
+    for each in found:
+        if each["ends"]:
+            ends[each["federation"]] = min(each["ends"], ends.get(each["federation"], each["ends"]))
     for each in found:
         made = each.pop("made")
         each["age"] = max(0, int((now - made).total_seconds())) if made else None
+        # What has no tags, or lost them, is late all the same.
+        each["ends"] = ends.get(each["federation"], "")
+        each["overdue"] = bool(each["ends"]) and each["ends"] <= now.strftime(MOMENT)
     return sorted(found, key=lambda each: (each["federation"], -(each["cost"] or 0.0), each["kind"], each["name"]))
 
 
 def leftover(
-    federation: str, kind: str, name: str, identity: str, made: datetime.datetime | None, cost: float | None = 0.0
+    federation: str,
+    kind: str,
+    name: str,
+    identity: str,
+    made: datetime.datetime | None,
+    cost: float | None = 0.0,
+    **details: str,
 ) -> Record:
     """Shape one thing that is left."""
-    return {"federation": federation, "kind": kind, "name": name, "id": identity, "made": made, "cost": cost}
+    it = {"federation": federation, "kind": kind, "name": name, "id": identity, "made": made, "cost": cost}
+    return {**it, "role": "", "state": "", "address": "", "ends": "", **details}
 
 
 def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
@@ -98,8 +118,9 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
             # Not every filter is obeyed everywhere; and of all that somebody may tag so, ours has a role as well.
             if not (federation == name or (name == ALL and federation and "Role" in tags)):
                 continue
-            state = it.get("State")
-            if (state["Name"] if isinstance(state, dict) else state) in GONE:
+            state = it.get("State", "")
+            state = state["Name"] if isinstance(state, dict) else state
+            if state in GONE:
                 continue
             # An instance's volume goes with it.
             if kind.title == "volume" and it.get("Attachments"):
@@ -108,7 +129,13 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
             if kind.title == "VPC":
                 networks[it["VpcId"]] = federation
             own = tags.get("Name") or it.get("KeyName", "")
-            yield leftover(federation, kind.title, own, it[kind.identity], it.get(kind.made), kind.cost(it))
+            details = {
+                "role": tags.get("Role", ""),
+                "state": state,
+                "address": it.get("PublicIp") or it.get("PublicIpAddress") or it.get("PrivateIpAddress") or "",
+                "ends": tags[EXPIRES] if WRITTEN.fullmatch(tags.get(EXPIRES, "")) else "",
+            }
+            yield leftover(federation, kind.title, own, it[kind.identity], it.get(kind.made), kind.cost(it), **details)
     if networks:
         yield from interfaces(ec2, networks, held)
 
@@ -185,10 +212,29 @@ def table(found: Sequence[Record]) -> str:
     """Return it in columns, or nothing for nothing."""
     if not found:
         return ""
-    rows = [("federation", "kind", "name", "id", "age", "USD an hour")]
+    rows = [("federation", "kind", "name", "id", "age", "USD an hour", "ends")]
     for each in found:
         cost = "?" if each["cost"] is None else f"{each['cost']:.4f}"
-        rows.append((each["federation"], each["kind"], each["name"] or "-", each["id"], age(each["age"]), cost))
+        ends = "overdue" if each["overdue"] else each["ends"] or "-"
+        rows.append((each["federation"], each["kind"], each["name"] or "-", each["id"], age(each["age"]), cost, ends))
+    return in_columns(rows)
+
+
+def costly(found: Sequence[Record]) -> str:
+    """Say what costs, as in `2 addresses, 1 NAT gateway`; nothing if nothing does."""
+    counts = collections.Counter(each["kind"] for each in found if each["cost"] != 0.0)
+    return ", ".join(
+        f"{number} {kind}" if number == 1 else f"{number} {plural(kind)}" for kind, number in counts.items()
+    )
+
+
+def plural(kind: str) -> str:
+    """Return the plural of a kind."""
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows with their cells below each other."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)

@@ -15,6 +15,9 @@ RESERVED_BEGINNINGS = ("aws", "ssm")
 # AWS keeps the first four addresses of a subnet and the last one.
 RESERVED_ADDRESSES = 5
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 28
+HOURS = re.compile(r"[0-9]+([.][0-9]+)?")
+# Ten years; a date that is too far away cannot be written.
+MOST_HOURS = 87600
 
 Network = ipaddress.IPv4Network
 
@@ -32,6 +35,7 @@ class Settings:
     image_id: str
     key_name: str
     key_file: str
+    ttl_hours: str | int | float
     on_failure: str
     timeouts: dict[str, str | int]
 
@@ -109,6 +113,12 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
     for setting, given in settings.timeouts.items():
         if not re.fullmatch(r"[1-9][0-9]*", str(given)):
             yield f"federation_{setting} '{given}' is no time: give whole seconds, 1 or more."
+    hours = str(settings.ttl_hours).strip()
+    if not HOURS.fullmatch(hours) or float(hours) > MOST_HOURS:
+        yield (
+            f"federation_ttl_hours '{hours}' is no number of hours: give one above 0 and up to {MOST_HOURS}, "
+            "such as 8 or 0.5, or 0 for instances that do not end by themselves."
+        )
     if settings.on_failure not in ("remove", "keep"):
         yield f"federation_on_failure '{settings.on_failure}' is unknown: use remove or keep."
 

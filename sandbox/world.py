@@ -14,6 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 Metadata = Callable[[str], str | None]
 """Answers a path such as ``/latest/meta-data/instance-id`` with its text, or None where there is nothing (404)."""
 
+Ended = Callable[[], None]
+"""To be called once when a machine has ended by itself, as one does that is shut down from inside."""
+
 Fault = Callable[[str], Mapping[str, Any] | None]
 """Answers what is to go wrong with an event of a machine's AllegroGraph, or None: see `sandbox.faults.questions`."""
 
@@ -128,8 +131,11 @@ class World(Protocol):
     def arrange(self, networks: Mapping[str, Network]) -> None:
         """Make the network what it should be, by VPC id; idempotent, called after each change with all of it."""
 
-    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed) -> None:
-        """Start a machine, for the first time or after a stop; its disk is kept, user data runs the first time only."""
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed, ended: Ended = lambda: None) -> None:
+        """Start a machine, for the first time or after a stop; its disk is kept, user data runs the first time only.
+
+        `ended` is called, from any thread, unless the machine ends because it was halted or discarded.
+        """
 
     def halt(self, instance_id: str) -> None:
         """End the machine's processes; its disk is kept."""

@@ -78,6 +78,8 @@ class SandboxEC2Response(EC2Answers, EC2Response):  # type: ignore[misc]
             }
             self.ec2_backend.check_launch(self._get_param("ImageId"), asked)
         result = super().run_instances()
+        for instance in result.result.instances:
+            instance.disable_api_termination = self._get_param("DisableApiTermination", False)
         if name or arn:
             for instance in result.result.instances[1:]:
                 self.ec2_backend.associate_iam_instance_profile(instance.id, name, arn)
@@ -114,6 +116,13 @@ class SandboxEC2Response(EC2Answers, EC2Response):  # type: ignore[misc]
         self.error_on_dryrun()
         changes = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
         return self._state_changes("TerminatingInstances", changes)
+
+    def modify_instance_attribute(self) -> ActionResult:
+        """Change an attribute of an instance, also the one that moto does not know by its own name."""
+        behavior = self._get_param("InstanceInitiatedShutdownBehavior.Value")
+        if behavior is not None:
+            self.params |= {"Attribute": "instanceInitiatedShutdownBehavior", "Value": behavior}
+        return super().modify_instance_attribute()
 
     def create_nat_gateway(self) -> ActionResult:
         """Ask for a NAT gateway."""

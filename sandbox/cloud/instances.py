@@ -17,6 +17,13 @@ from sandbox.cloud.errors import refusal
 from sandbox.cloud.instance import GONE, PENDING, RUNNING, SHUTTING_DOWN, STOPPED, STOPPING, TERMINATED, Instance
 from sandbox.cloud.metadata import metadata_of
 
+SHUTDOWN = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+
+
+def _check_shutdown(behavior: str | None) -> None:
+    if behavior not in (None, "stop", "terminate"):
+        raise refusal("InvalidParameterValue", f"Invalid value '{behavior}' for InstanceInitiatedShutdownBehavior.")
+
 
 class Instances(EC2Backend):  # type: ignore[misc]
     """Instances."""
@@ -58,6 +65,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
         offered = {each["InstanceType"] for each in INSTANCE_TYPE_OFFERINGS["region"].get(self.region_name, [])}
         if not template and instance_type not in offered:
             raise refusal("InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType.")
+        _check_shutdown(options.get("instance_initiated_shutdown_behavior"))
         if (key := options.get("key_name")) and key not in self.key_pairs:
             raise refusal("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
         for group_id in options.get("security_group_ids") or []:
@@ -136,7 +144,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
         # The network first: settled when this change is, and a machine is ordered only then.
         here.schedule.after(0, lambda: self._boot(instance))
         if (seconds := accidents.seconds_to_live(instance)) is not None:
-            self._later(instance, seconds, lambda: self._shut_down(instance))
+            self._later(instance, seconds, lambda: self._die(instance))
 
     def _boot(self, instance: Any) -> None:
         here = context.current()
@@ -145,7 +153,20 @@ class Instances(EC2Backend):  # type: ignore[misc]
         def failed(reason: str) -> None:
             here.after(0, lambda: self._lost(instance, reason))
 
-        here.machines.boot(instance.machine(), metadata_of(instance), accidents.of_server(instance), failed)
+        def ended() -> None:
+            here.after(0, lambda: self._shut_down(instance) if instance.turn == turn else None)
+
+        turn = instance.turn
+        here.machines.boot(instance.machine(), metadata_of(instance), accidents.of_server(instance), failed, ended)
+
+    def _shut_down(self, instance: Any) -> None:
+        """Do what the instance's attribute says when it was shut down from inside; protection does not keep it."""
+        if instance.instance_initiated_shutdown_behavior == "terminate":
+            self._terminate(instance)
+        else:
+            self._stop(instance)
+        _give_reason(instance, *SHUTDOWN)
+        instance._reason = ""
 
     def _lost(self, instance: Any, reason: str) -> None:
         """Terminate an instance that could not be started, as AWS does, with the reason where people look for it."""
@@ -157,10 +178,10 @@ class Instances(EC2Backend):  # type: ignore[misc]
         self._terminated(instance)
         _give_reason(instance, "Server.InternalError", "Internal error on launch")
 
-    def _shut_down(self, instance: Any) -> None:
-        """Terminate an instance that shut itself down."""
+    def _die(self, instance: Any) -> None:
+        """Terminate an instance as if it had shut itself down."""
         self._terminate(instance)
-        _give_reason(instance, "Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+        _give_reason(instance, *SHUTDOWN)
 
     def _all(self, instance_ids: list[str]) -> list[Any]:
         """Return instances, all of them or none."""
@@ -297,6 +318,13 @@ class Instances(EC2Backend):  # type: ignore[misc]
         """Return the reservations of instances, all of which must exist."""
         self._all(instance_ids)
         return super().get_reservations_by_instance_ids(list(dict.fromkeys(instance_ids)), filters)  # type: ignore[no-any-return]
+
+    def modify_instance_attribute(self, instance_id: str, key: str, value: Any) -> Any:
+        """Change an attribute."""
+        instance = self._all([instance_id])[0]
+        if key == "instance_initiated_shutdown_behavior":
+            _check_shutdown(value)
+        return super().modify_instance_attribute(instance.id, key, value)
 
     def modify_instance_metadata_options(self, instance_id: str, **options: Any) -> Any:
         """Change some of the metadata service's options; the others stay."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sandbox.world import Fault, Machine, Metadata, World
+from sandbox.world import Ended, Fault, Machine, Metadata, World
 
 LOG = logging.getLogger(__name__)
 AT_ONCE = 4
@@ -33,12 +33,14 @@ class Machines:
         self._lock = threading.Condition()
         self._closed = False
 
-    def boot(self, machine: Machine, metadata: Metadata, fault: Fault, failed: Callable[[str], None]) -> None:
-        """Have a machine started; where the world cannot, `failed` is told why."""
+    def boot(
+        self, machine: Machine, metadata: Metadata, fault: Fault, failed: Callable[[str], None], ended: Ended
+    ) -> None:
+        """Have a machine started; where the world cannot, `failed` is told why, and `ended` of an end by itself."""
 
         def start() -> None:
             try:
-                self._world.boot(machine, metadata, fault)
+                self._world.boot(machine, metadata, fault, ended)
             except Exception as reason:
                 failed(str(reason))
                 raise

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Mapping
 
-from sandbox.world import Fault, Machine, Metadata, Network, unharmed
+from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 
 class RecordingWorld:
@@ -16,6 +16,7 @@ class RecordingWorld:
         self.networks: Mapping[str, Network] = {}
         self.machines: dict[str, Machine] = {}
         self.metadata: dict[str, Metadata] = {}
+        self.ended: dict[str, Ended] = {}
         self.faults: dict[str, Fault] = {}
         self.events: list[tuple[str, str]] = []
         self._lock = threading.Lock()
@@ -24,11 +25,12 @@ class RecordingWorld:
         """Remember the network."""
         self.networks = dict(networks)
 
-    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed, ended: Ended = lambda: None) -> None:
         """Remember a machine that runs."""
         with self._lock:
             self.machines[machine.instance_id] = machine
             self.metadata[machine.instance_id] = metadata
+            self.ended[machine.instance_id] = ended
             self.faults[machine.instance_id] = fault
             self.events.append(("boot", machine.instance_id))
 

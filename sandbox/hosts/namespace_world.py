@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.hosts.addresses import Internet, forwarded_addresses, public_addresses, router_address, router_addresses
@@ -26,7 +27,7 @@ from sandbox.hosts.metadata_service import MetadataService
 from sandbox.hosts.packets import ruleset
 from sandbox.hosts.reactor import Conversation, Reactor
 from sandbox.latency import Latency
-from sandbox.world import Fault, Machine, Metadata, Network, unharmed
+from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
@@ -54,6 +55,8 @@ class NamespaceWorld:
         self._networks: dict[str, Network] = {}
         self._arranged: dict[str, Message] = {}
         self._served: dict[str, list[Callable[[], None]]] = {}
+        self._boots = itertools.count()
+        self._ended: dict[str, tuple[int, Ended]] = {}
         self._process, self._channel = _start_world_process(isolation)
         settings = {
             "gateway": gateway,
@@ -66,11 +69,15 @@ class NamespaceWorld:
         }
         first: Message = {"internet": internet, "directory": str(directory), "settings": settings}
         first["isolation"] = isolation
+        news, theirs = socket.socketpair()
         try:
-            self._ask({**first, "boot_delay": latency.instance_boot})
+            with theirs:
+                self._ask({**first, "boot_delay": latency.instance_boot}, [theirs.fileno()])
         except HostsError as error:
+            news.close()
             self._end_process()
             raise Unavailable(str(error)) from None
+        threading.Thread(target=self._hear, args=[Channel(news)], name="news", daemon=True).start()
         self.address = Internet(internet)
         self._reactor = Reactor()
         self._forwarder = Forwarder(self._reactor, self._sockets)
@@ -97,7 +104,7 @@ class NamespaceWorld:
             self._ask(arrangement)
             self._arranged[arrangement["vpc_id"]] = arrangement
 
-    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed, ended: Ended = lambda: None) -> None:
         """Start a machine; its disk is kept from its last run, user data runs the first time only."""
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
@@ -115,8 +122,10 @@ class NamespaceWorld:
             "image": machine.image,
             "host_name": machine.host_name,
             "user_data": machine.user_data.hex(),
+            "boot": next(self._boots),
         }
         self._stop_serving(machine.instance_id)
+        self._ended[machine.instance_id] = request["boot"], ended
         at_metadata, at_faults = (socket.socket(fileno=each) for each in self._ask(request))
         service = MetadataService(metadata, machine.http_tokens)
         self._served[machine.instance_id] = [
@@ -126,6 +135,7 @@ class NamespaceWorld:
 
     def halt(self, instance_id: str) -> None:
         """End the machine's services, then all its processes; the disk is kept."""
+        self._ended.pop(instance_id, None)
         self._ask({"do": "terminate", "instance_id": instance_id})
         deadline = time.monotonic() + GRACE
         while time.monotonic() < deadline and self._is_running(instance_id):
@@ -135,6 +145,7 @@ class NamespaceWorld:
 
     def discard(self, instance_id: str) -> None:
         """Remove the machine and its disk."""
+        self._ended.pop(instance_id, None)
         self._ask({"do": "discard", "instance_id": instance_id})
         self._stop_serving(instance_id)
 
@@ -159,13 +170,25 @@ class NamespaceWorld:
         for stop in self._served.pop(instance_id, []):
             stop()
 
-    def _ask(self, message: Message) -> list[int]:
-        with self._lock:
-            return self._exchange(message)[1]
+    def _hear(self, news: Channel) -> None:
+        """Tell whom it concerns which machines have ended by themselves, until the world ends."""
+        with news.connection:
+            while heard := news.receive():
+                instance_id = heard[0]["ended"]
+                known = self._ended.get(instance_id)
+                # What is heard late may be about the boot before.
+                if known is not None and known[0] == heard[0]["boot"]:
+                    self._ended.pop(instance_id, None)
+                    self._stop_serving(instance_id)
+                    known[1]()
 
-    def _exchange(self, message: Message) -> tuple[Message, list[int]]:
+    def _ask(self, message: Message, descriptors: Sequence[int] = ()) -> list[int]:
+        with self._lock:
+            return self._exchange(message, descriptors)[1]
+
+    def _exchange(self, message: Message, descriptors: Sequence[int] = ()) -> tuple[Message, list[int]]:
         try:
-            self._channel.send(message)
+            self._channel.send(message, descriptors)
             answer = self._channel.receive()
         except OSError:
             answer = None

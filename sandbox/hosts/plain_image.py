@@ -15,6 +15,13 @@ from sandbox.world import Machine
 PROGRAMS = Path(__file__).parent / "plain" / "bin"
 PACKAGES = ("dnf", "yum")
 """Programs of the image that nodes have instead of the machine's, which would change the machine."""
+ENDINGS = ("shutdown", "poweroff", "halt")
+"""And those that would end the machine."""
+OWN_PATHS = (
+    *("/var/lib/cloud/instance", "/var/log/cloud-init-output.log", "/run/cloud-init-finished"),
+    "/run/systemd/shutdown",
+)
+"""What those of the image's programs that a node shares write, which lies in its directory."""
 METADATA_PORT = 18169
 """Where a node's metadata service answers on its private address: 169.254.169.254 cannot be had."""
 AGRAPH_PORT = 10035
@@ -83,10 +90,11 @@ class PlainNode:
         programs = {path.name: path.read_text() for path in PROGRAMS.iterdir()}
         common = TREES / "common/usr/bin"
         programs |= {name: (common / name).read_text() for name in PACKAGES if (common / name).is_file()}
-        initialise = (common / "cloud-init").read_text()
-        for path in ("/var/lib/cloud/instance", "/var/log/cloud-init-output.log", "/run/cloud-init-finished"):
-            initialise = initialise.replace(path, f"{self.directory}{path}")
-        programs["cloud-init"] = initialise
+        programs |= {name: (TREES / "common/usr/sbin" / name).read_text() for name in ENDINGS}
+        programs["cloud-init"] = (common / "cloud-init").read_text()
+        for name in ("cloud-init", "shutdown"):
+            for path in OWN_PATHS:
+                programs[name] = programs[name].replace(path, f"{self.directory}{path}")
         instead = f"169.254.169.254:80:{self.machine.private_address}:{METADATA_PORT}"
         for place in MACHINE_PATH.split(":"):
             if (Path(place) / "curl").exists():

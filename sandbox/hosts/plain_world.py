@@ -29,7 +29,7 @@ from sandbox.hosts.plain_image import AGRAPH_PORT, METADATA_PORT, PlainNode
 from sandbox.hosts.processes import connections, descendants, holder, kill_descendants
 from sandbox.hosts.reactor import Reactor
 from sandbox.latency import Latency
-from sandbox.world import Fault, Machine, Metadata, Network, unharmed
+from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 4.0
@@ -94,7 +94,7 @@ class PlainWorld:
             }
             self._forwarder.arrange(forwarded_addresses(list(networks.values())))
 
-    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed) -> None:
+    def boot(self, machine: Machine, metadata: Metadata, fault: Fault = unharmed, ended: Ended = lambda: None) -> None:
         """Start a machine; its directory is kept from its last run, user data runs the first time only."""
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
@@ -121,8 +121,23 @@ class PlainWorld:
             cwd="/",
             start_new_session=True,
         )
+        running = RunningNode(supervisor, machine.private_address, served)
         with self._lock:
-            self._nodes[machine.instance_id] = RunningNode(supervisor, machine.private_address, served)
+            self._nodes[machine.instance_id] = running
+        watch = [machine.instance_id, running, ended]
+        threading.Thread(target=self._watch, args=watch, name="watch", daemon=True).start()
+
+    def _watch(self, instance_id: str, running: RunningNode, ended: Ended) -> None:
+        """Wait until a node ends, and tell of it if nobody had asked it to."""
+        running.supervisor.wait()
+        with self._lock:
+            by_itself = self._nodes.get(instance_id) is running
+            if by_itself:
+                del self._nodes[instance_id]
+        if by_itself:
+            _ask_to_end(running)
+            _see_ended(running, 0)
+            ended()
 
     def halt(self, instance_id: str) -> None:
         """End the machine's processes; its directory is kept."""

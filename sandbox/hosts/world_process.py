@@ -43,12 +43,15 @@ class RunningNode:
     namespace: int
     link: NodeLink
     vpc_id: str
+    boot: int
+    asked_to_end: bool = False
 
 
 class WorldProcess:
     """Everything that exists in this world, and the requests that change it."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, news: Channel) -> None:
+        self.news = news
         self.internet = Internet(int(message["internet"]))
         self.settings = Settings(**message["settings"])
         self.boot_delay = float(message["boot_delay"])
@@ -139,12 +142,13 @@ class WorldProcess:
                 undo.callback(os.close, faults)
             process = node.start(namespace, disk, message["host_name"], self.interpreter, self.boot_delay)
             undo.pop_all()
-        self.nodes[instance_id] = RunningNode(process, namespace, link, message["vpc_id"])
+        self.nodes[instance_id] = RunningNode(process, namespace, link, message["vpc_id"], message["boot"])
         return {}, [metadata, faults]
 
     def terminate(self, message: Message) -> Answer:
         """Ask a node's process 1 to end its services and itself."""
         if running := self.nodes.get(message["instance_id"]):
+            running.asked_to_end = True
             os.kill(running.process, signal.SIGTERM)
         return {}, []
 
@@ -178,12 +182,15 @@ class WorldProcess:
         os.close(running.namespace)
 
     def reap(self) -> None:
-        """Take note of processes that ended by themselves."""
+        """Take note of processes that ended, and tell of nodes that nobody had asked to."""
         processes = {running.process: instance_id for instance_id, running in self.nodes.items()}
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-                if ended in processes:
-                    self._forget(processes[ended])
+                if instance_id := processes.get(ended):
+                    gone = self.nodes[instance_id]
+                    self._forget(instance_id)
+                    if not gone.asked_to_end:
+                        self.news.send({"ended": instance_id, "boot": gone.boot})
 
 
 def _listening(address: str, port: int) -> int:
@@ -201,7 +208,7 @@ def serve(channel: Channel) -> None:
     if first is None:
         return
     try:
-        world = WorldProcess(first[0])
+        world = WorldProcess(first[0], Channel(socket.socket(fileno=first[1][0])))
         if first[0]["isolation"] != "root":
             world.try_out()
     except (OSError, NetlinkError, HostsError) as error:

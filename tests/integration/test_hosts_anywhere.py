@@ -213,6 +213,8 @@ def test_two_nodes_anywhere(way: tuple[Anywhere, tuple[str, ...], str]) -> None:
         lambda: sandbox.on(ids[1], f"{process}; systemctl restart agraph; {process}; systemctl is-active agraph")
     )
     assert (first != again, active) == (True, "active")
+    sandbox.on(ids[1], "(sleep 0.5; sudo shutdown -h now) < /dev/null > /dev/null 2>&1 & echo soon")
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=ids[1:], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     ec2.terminate_instances(InstanceIds=ids[:1])
     ec2.get_waiter("instance_terminated").wait(InstanceIds=ids[:1], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     assert empty == []

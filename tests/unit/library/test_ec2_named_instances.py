@@ -30,6 +30,7 @@ class Cloud:
     def __init__(self) -> None:
         self.instances: list[dict[str, Any]] = []
         self.calls: list[str] = []
+        self.asked: list[dict[str, Any]] = []
         self.refusals: list[str] = []
 
     def add(self, state: str = "running", **tags: str) -> str:
@@ -56,6 +57,7 @@ class Cloud:
 
     def run_instances(self, **asked: Any) -> dict[str, Any]:
         self.calls.append("run")
+        self.asked.append(asked)
         if self.refusals:
             error: Any = {"Code": "InvalidParameterValue", "Message": self.refusals.pop()}
             raise ClientError({"Error": error}, "RunInstances")
@@ -90,7 +92,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 def handle(cloud: Cloud, **parameters: Any) -> Instances:
     defaults = {"image_id": "ami-0", "instance_type": "t3.medium", "instance_profile": "p", "key_name": ""}
-    times = {"user_data": "", "profile_timeout": 5, "timeout": 5}
+    times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "timeout": 5}
     return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
 
 
@@ -194,3 +196,12 @@ def test_one_that_dies_is_named_with_the_reason(cloud: Cloud) -> None:
     cloud.instances[0]["StateReason"] = {"Message": "Server.InternalError"}
     with pytest.raises(InstanceError, match=r"f-manager \(i-0\) died before it was running: Server.InternalError"):
         handle(cloud).wait_for({"i-0": "running"})
+
+
+def test_the_launching_call_says_what_a_shutdown_does_and_has_the_tags(cloud: Cloud) -> None:
+    wanted = [{**want, "tags": {**want["tags"], "Expires": "2030-01-31T18:00:00Z"}} for want in WANTED]
+    ensure_present(handle(cloud), wanted, check_mode=False)
+    assert [each["InstanceInitiatedShutdownBehavior"] for each in cloud.asked] == ["terminate"] * 3
+    for each in cloud.asked:
+        for specification in each["TagSpecifications"]:
+            assert {"Key": "Expires", "Value": "2030-01-31T18:00:00Z"} in specification["Tags"]

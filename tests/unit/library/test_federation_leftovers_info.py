@@ -122,7 +122,7 @@ def test_a_type_without_a_known_price_is_said_to_be_unknown(aws: Any, run: Run) 
     ec2.run_instances(InstanceType="m5.large", **wanted)
     answer = look(run, "agraph")
     assert (answer["leftovers"][0]["cost"], answer["cost"]) == (None, 0.0)
-    assert answer["table"].splitlines()[1].endswith(" ?")
+    assert answer["table"].splitlines()[1].split()[-2] == "?"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,43 @@ def test_ages(seconds: int | None, words: str) -> None:
 
 def test_the_table_is_in_columns() -> None:
     one = {"federation": "agraph", "kind": "address", "name": "", "id": "eipalloc-1", "age": 90, "cost": 0.005}
-    assert table([one]).splitlines() == [
-        "federation  kind     name  id          age   USD an hour",
-        "agraph      address  -     eipalloc-1  90 s  0.0050",
+    ends = {"ends": "2030-01-31T18:00:00Z", "overdue": False}
+    never, late = {**one, "ends": "", "overdue": False}, {**one, **ends, "overdue": True}
+    assert table([never, {**one, **ends}, late]).splitlines() == [
+        "federation  kind     name  id          age   USD an hour  ends",
+        "agraph      address  -     eipalloc-1  90 s  0.0050       -",
+        "agraph      address  -     eipalloc-1  90 s  0.0050       2030-01-31T18:00:00Z",
+        "agraph      address  -     eipalloc-1  90 s  0.0050       overdue",
     ]
+
+
+def expiring(kind: str, moment: str, federation: str = "agraph") -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": tags(federation, Role="network", Expires=moment)}]
+
+
+def test_all_of_a_federation_is_overdue_when_the_first_end_is_over(aws: Any, run: Run) -> None:
+    ec2 = aws("ec2")
+    past, future = "2020-01-31T18:00:00Z", "2999-01-31T18:00:00Z"
+    ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=expiring("vpc", past))
+    ec2.allocate_address(Domain="vpc", TagSpecifications=expiring("elastic-ip", future))
+    aws("iam").create_role(RoleName="agraph-node-role", Path="/agraph/", AssumeRolePolicyDocument="{}")
+    ec2.allocate_address(Domain="vpc", TagSpecifications=expiring("elastic-ip", future, "later"))
+    ec2.allocate_address(Domain="vpc", TagSpecifications=expiring("elastic-ip", "tomorrow", "words"))
+    answer = look(run, "all")
+    assert {(each["federation"], each["ends"], each["overdue"]) for each in answer["leftovers"]} == {
+        ("agraph", past, True),
+        ("later", future, False),
+        ("words", "", False),
+    }
+    assert (answer["overdue"], answer["costly"]) == (["agraph"], "3 addresses")
+    assert [(each["kind"], each["overdue"]) for each in look(run, "agraph")["leftovers"]] == [
+        ("address", True),
+        ("VPC", True),
+        ("role", True),
+    ]
+
+
+def test_what_costs_is_said_in_words(aws: Any, run: Run) -> None:
+    make(aws, "agraph")
+    assert look(run, "agraph")["costly"] == "1 NAT gateway, 1 address"
+    assert look(run, "nobody")["costly"] == ""

@@ -60,6 +60,10 @@ def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Ru
         ({"image_id": "ami-0123456789abcdef0"}, "federation_ami_id ami-0123456789abcdef0 does not exist"),
         ({"instance_type": "t3.gigantic"}, "federation_instance_type 't3.gigantic' is not offered in us-west-2"),
         ({"key_name": "k", "key_file": ""}, "federation_key_file is empty"),
+        *(
+            ({"ttl_hours": hours}, f"federation_ttl_hours '{hours}' is no number of hours")
+            for hours in (-1, "soon", "", "nan", "inf", "1e3", "8 h", 87601, True)
+        ),
         ({"on_failure": "weep"}, "federation_on_failure 'weep' is unknown"),
         ({"timeouts": {"agent_timeout": "soon"}}, "federation_agent_timeout 'soon' is no time"),
         (
@@ -75,9 +79,20 @@ def test_what_is_wrong_is_said(settings: dict[str, Any], run: Run, wrong: dict[s
     assert len(answer["problems"]) == 1
 
 
+@pytest.mark.parametrize("hours", [0, "0", 8, "0.5", 0.0125, " 24 ", 87600])
+def test_hours_to_live(settings: dict[str, Any], run: Run, hours: Any) -> None:
+    assert not run(federation_settings_info, **{**settings, "ttl_hours": hours}).get("failed")
+
+
 def test_all_that_is_wrong_is_said_at_once(settings: dict[str, Any], run: Run) -> None:
     answer = run(federation_settings_info, **{**settings, "name": "A", "member_count": 0, "image_id": ""})
     assert len(answer["problems"]) == 3
+
+
+@pytest.mark.parametrize(("purpose", "good"), [("down", False), ("leftovers", True), ("status", True)])
+def test_all_is_good_for_looking_only(settings: dict[str, Any], run: Run, purpose: str, good: bool) -> None:
+    answer = run(federation_settings_info, purpose=purpose, name="all", region="us-west-2")
+    assert answer.get("failed", False) is not good
 
 
 def test_down_needs_no_more_than_the_name(settings: dict[str, Any], run: Run) -> None:

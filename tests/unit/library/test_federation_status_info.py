@@ -1,0 +1,139 @@
+"""federation_status_info: how a federation is, in words for people and in one line for scripts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from pretended_agraph import Run
+
+from library import federation_status_info
+from module_utils.federation_status import line, status, table
+
+NOW = datetime.datetime(2030, 1, 31, 12, tzinfo=datetime.UTC)
+ENDS = "2030-01-31T15:00:00Z"
+
+
+def thing(kind: str, **details: Any) -> dict[str, Any]:
+    known = {"role": "", "state": "", "address": "", "age": None, "cost": 0.0, "ends": "", "overdue": False}
+    return {"federation": "agraph", "kind": kind, "name": kind, "id": f"{kind}-1", **known, **details}
+
+
+def instance(role: str, index: int | None = None, **details: Any) -> dict[str, Any]:
+    name = f"agraph-{role}" + (f"-{index}" if index is not None else "")
+    place = {"state": "running", "address": "10.0.1.5", "age": 7300, "cost": 0.0416}
+    return thing("instance", **{"role": role, "name": name, "id": f"i-{name}", **place, **details})
+
+
+GATEWAY = thing("NAT gateway", state="available", cost=0.045, age=7400)
+WHOLE = [instance("manager"), instance("member", 0), instance("member", 1), GATEWAY, thing("VPC")]
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        ([], "absent"),
+        (WHOLE, "ready"),
+        ([*WHOLE, instance("member", 2, state="stopped")], "partly"),
+        (WHOLE[1:], "partly"),
+        ([WHOLE[0], WHOLE[1], GATEWAY], "partly"),
+        (WHOLE[:3], "partly"),
+        ([*WHOLE[:3], {**GATEWAY, "state": "failed"}], "partly"),
+        ([thing("VPC")], "partly"),
+        ([{**each, "ends": ENDS} for each in WHOLE], "ready"),
+        ([{**each, "ends": ENDS, "overdue": True} for each in WHOLE], "overdue"),
+        ([{**thing("VPC"), "ends": ENDS, "overdue": True}], "overdue"),
+    ],
+)
+def test_how_it_is(found: list[dict[str, Any]], state: str) -> None:
+    assert status("agraph", found, 2)["state"] == state
+
+
+def test_of_several_the_worst_counts() -> None:
+    other = [{**each, "federation": "other"} for each in WHOLE]
+    assert status("all", [*WHOLE, *other], 1)["state"] == "ready"
+    assert status("all", [*WHOLE, *other[1:]], 1)["state"] == "partly"
+    late = [{**each, "ends": ENDS, "overdue": True} for each in other]
+    assert status("all", [*WHOLE[1:], *late], 1)["state"] == "overdue"
+
+
+def test_the_line_for_scripts() -> None:
+    assert (
+        line(status("agraph", [], 2)) == "status: federation=agraph state=absent instances=0 age=- ends=- cost=0.0000"
+    )
+    never = "status: federation=agraph state=ready instances=3 age=2h ends=never cost=0.1698"
+    assert line(status("agraph", WHOLE, 2)) == never
+    ending = [{**each, "ends": ENDS} for each in WHOLE]
+    assert line(status("agraph", ending, 2)) == never.replace("never", ENDS)
+
+
+def test_the_table_for_people() -> None:
+    ending = [{**each, "ends": ENDS} for each in WHOLE]
+    assert table([], NOW) == ""
+    assert table(ending, NOW).splitlines() == [
+        "name             id                 state    address   age  ends",
+        "agraph-manager   i-agraph-manager   running  10.0.1.5  2 h  in 3 h",
+        "agraph-member-0  i-agraph-member-0  running  10.0.1.5  2 h  in 3 h",
+        "agraph-member-1  i-agraph-member-1  running  10.0.1.5  2 h  in 3 h",
+        "Besides, at so much an hour: 1 NAT gateway.",
+        "Besides, for nothing: 1 more, which leftovers.yml lists.",
+    ]
+    late = [{**GATEWAY, "ends": ENDS, "overdue": True}]
+    other = [{**instance("manager"), "federation": "other"}]
+    assert table([*late, *other], NOW).splitlines() == [
+        "agraph has no instances.",
+        "Besides, at so much an hour: 1 NAT gateway.",
+        f"Its time was over at {ENDS}. Remove what stands with: ansible-playbook down.yml -e federation_name=agraph",
+        "",
+        "name            id                state    address   age  ends",
+        "agraph-manager  i-agraph-manager  running  10.0.1.5  2 h  never",
+    ]
+
+
+def test_members_stand_in_the_order_of_their_numbers() -> None:
+    found = [instance("member", index) for index in (10, 2, 0)]
+    assert [row.split()[0] for row in table(found, NOW).splitlines()[1:]] == [
+        "agraph-member-0",
+        "agraph-member-2",
+        "agraph-member-10",
+    ]
+
+
+@pytest.fixture
+def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name, value in {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield boto3.client("ec2", region_name="us-west-2")
+
+
+def test_what_aws_tells(ec2: Any, run: Run) -> None:
+    def look(name: str) -> Any:
+        return run(federation_status_info, name=name, region="us-west-2", bucket=f"{name}-ssm-123456789012")
+
+    assert look("agraph")["status"]["state"] == "absent"
+    tags = {"Federation": "agraph", "Role": "manager", "Name": "agraph-manager", "Expires": "2020-01-31T18:00:00Z"}
+    wanted = {"ImageId": ec2.describe_images()["Images"][0]["ImageId"], "MinCount": 1, "MaxCount": 1}
+    specification = [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}]
+    made = ec2.run_instances(InstanceType="t3.medium", TagSpecifications=specification, **wanted)["Instances"][0]
+    for name in ("agraph", "all"):
+        answer = look(name)
+        assert answer["status"] == {
+            "federation": name,
+            "state": "overdue",
+            "instances": 1,
+            "age": answer["status"]["age"],
+            "ends": "2020-01-31T18:00:00Z",
+            "cost": 0.0416,
+        }
+        cells = answer["table"].splitlines()[1].split()
+        assert cells[:3] == ["agraph-manager", made["InstanceId"], "running"]
+        assert cells[3].count(".") == 3
+        assert cells[-1] == "overdue"
+        assert answer["line"].startswith(f"status: federation={name} state=overdue instances=1 age=")
