@@ -6,7 +6,7 @@ are free, and so are the controller and the servers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.latency import Latency
@@ -52,10 +52,11 @@ def schedule(steps: Sequence[Step]) -> dict[str, Span]:
     return spans
 
 
-def chain(spans: Mapping[str, Span]) -> list[Span]:
+def chain(spans: dict[str, Span]) -> list[Span]:
     """Return the longest chain, from its first step to its last."""
     found: list[Span] = []
-    last: Span | None = max(spans.values(), key=lambda span: span.end, default=None)
+    # Of several that end last, the one that nothing waits for.
+    last: Span | None = max(reversed(spans.values()), key=lambda span: span.end, default=None)
     while last is not None:
         found.insert(0, last)
         last = spans[last.cause] if last.cause else None
