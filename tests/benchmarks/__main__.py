@@ -43,7 +43,7 @@ def main() -> int:
     from harness import ROOT
 
     from benchmarks import pieces, record, report, timeline
-    from benchmarks.life import LifeError, Living
+    from benchmarks.life import Living
     from sandbox.latency import latency
 
     given = arguments()
@@ -70,7 +70,7 @@ def main() -> int:
         timeline.draw(lives, delays, folder)
         print(outcome.text())
         return 0 if outcome.passed else 1
-    except (pieces.PieceError, LifeError, ValueError) as reason:
+    except (pieces.PieceError, ValueError) as reason:
         print(f"ERROR: {reason}")
         return 2
     except KeyboardInterrupt:

@@ -47,7 +47,7 @@ class Living:
         self._running: subprocess.Popen[bytes] | None = None
 
     def live(self) -> Life:
-        """Live it, from a new sandbox to its end."""
+        """Live it, from a new sandbox to its end; one that fails has what was measured before, and says why."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.stop()
         try:
@@ -61,6 +61,9 @@ class Living:
             else:
                 for verb in self.piece.verbs:
                     self._playbook(verb)
+        except LifeError as reason:
+            self.life.failure = str(reason)
+            self._say(f"{self.piece}: failed: {reason}")
         finally:
             self.stop()
         return self.life

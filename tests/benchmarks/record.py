@@ -46,6 +46,8 @@ class Life:
     number: int
     """The first is 1."""
     verbs: dict[str, Measured] = field(default_factory=dict)
+    failure: str = ""
+    """Why it ended early, in one sentence."""
 
     @property
     def name(self) -> str:

@@ -82,7 +82,8 @@ class Report:
     def text(self) -> str:
         """Return what is printed."""
         head = f"table of delays {self.latency}, {table_hash(self.delays)}; {os.cpu_count()} processors"
-        return "\n".join([head, "", *lines_of(self.rows), "", *map(str, self.targets)])
+        failures = [f"{each.name}: {each.failure}" for each in self.lives if each.failure]
+        return "\n".join([head, "", *lines_of(self.rows), "", *failures, *map(str, self.targets)])
 
     def write(self, folder: Path) -> None:
         """Keep it as JSON."""
@@ -146,7 +147,8 @@ class Report:
     # The targets
 
     def _targets(self) -> Iterable[Target]:
-        numbers = sorted({each.members for each in self.lives if each.who == PLAYBOOKS})
+        yield Target("failed-runs", sum(bool(each.failure) for each in self.lives), 0)
+        numbers = sorted({each.members for each in self.lives if each.who == PLAYBOOKS and not each.failure})
         if not numbers:
             return
         fewest, most = numbers[0], numbers[-1]

@@ -77,7 +77,7 @@ def test_the_table_shows_everybody_side_by_side(lives: list[Life]) -> None:
     assert up.sessions == 4
     header, *lines = report.text().splitlines()
     assert table_hash(FAST) in header
-    assert sum(line.startswith("bench: ") for line in lines) == len(report.targets) == 6
+    assert sum(line.startswith("bench: ") for line in lines) == len(report.targets) == 7
 
 
 def test_of_several_runs_it_is_the_median(lives: list[Life]) -> None:
@@ -115,6 +115,22 @@ def test_a_query_is_held_against_what_the_servers_need(lives: list[Life]) -> Non
     targets = {each.name: each for each in Report([changed(one, 1, 1, slow)], "fast", FAST).targets}
     assert targets["query-beyond-server-seconds"].value == pytest.approx(5)
     assert targets["query-beyond-server-seconds"].met
+
+
+def test_a_run_that_failed_is_a_miss_and_told_and_the_others_count(lives: list[Life]) -> None:
+    one = next(life for life in lives if life.who == "playbooks")
+
+    def fail(life: Life) -> None:
+        life.verbs.clear()
+        life.failure = "up ended with 2: ERROR: no more."
+
+    report = Report([one, changed(one, 50, 1, fail)], "fast", FAST)
+    assert "playbooks-50-1: up ended with 2: ERROR: no more." in report.text()
+    assert "bench: failed-runs 1.00 0 miss" in report.text()
+    assert report.row("up", "playbooks", one.members) is not None
+    assert report.row("up", "playbooks", 50) is None
+    # Nothing is said to have so many calls, or none, for members that were never there.
+    assert "calls-each-further-member" not in {each.name for each in report.targets}
 
 
 def test_a_target_is_met_up_to_its_number_or_below_it() -> None:
