@@ -3,7 +3,7 @@ MEMBERS ?= 2
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo lint test sweep reliability clean
+.PHONY: setup demo lint test sweep reliability bench clean
 
 # The first interpreter that is new enough; a name that is only a shim for a missing version does not count.
 PYTHON ?= $(shell for each in python3.13 python3.14 python3.12 python3; do \
@@ -73,6 +73,13 @@ sweep: setup
 reliability: setup
 	@source $(BIN)/activate
 	exec python -m tests.reliability
+
+# Up, query and down as slow as on AWS, beside the tutorial and beside what AWS's delays make unavoidable: some two hours,
+# most of it waiting, best on a machine that does nothing else. docs/performance.md says how to read it; single pieces:
+# .venv/bin/python -m tests.benchmarks --help
+bench: setup
+	@source $(BIN)/activate
+	exec python -m tests.benchmarks
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox stop; SANDBOX_HOME=$(CURDIR)/.cache/demo $(BIN)/python -m sandbox stop; fi

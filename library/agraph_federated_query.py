@@ -268,7 +268,8 @@ def explain(wanted: Wanted, status: int | None, code: str | None, words: str) ->
             "check federation_agraph_user and federation_agraph_password."
         )
     if status is None:
-        return f"The manager {manager} broke the conversation off ({words.partition(':')[0]}). Does AllegroGraph still run there?"
+        kind = words.partition(":")[0]
+        return f"The manager {manager} broke the conversation off ({kind}). Does AllegroGraph still run there?"
     return f"The manager {manager} answered {status}: {f'{code}: ' if code else ''}{words}."
 
 

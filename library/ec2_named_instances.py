@@ -141,11 +141,14 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 Record = dict[str, Any]
 # More at once only meets EC2's throttle.
 LAUNCHES_AT_ONCE = 5
 POLL_SECONDS = 1.0
+# EC2 lets an account launch two a second, and a few more at first: many members are throttled on the way.
+THROTTLED = AWSRetry.jittered_backoff(retries=12, delay=2, max_delay=20)
 NOT_YET_USABLE = "Invalid IAM Instance Profile name"
 DEAD = {"shutting-down", "terminated"}
 
@@ -216,7 +219,8 @@ class Instances:
         deadline = time.monotonic() + self.parameters["profile_timeout"]
         while True:
             try:
-                launched = self.client.run_instances(**self._launch_arguments(want, token))["Instances"][0]
+                asked = self._launch_arguments(want, token)
+                launched = self.client.run_instances(aws_retry=True, **asked)["Instances"][0]
                 if launched["State"]["Name"] not in DEAD:
                     return str(launched["InstanceId"])
                 # EC2 remembers the token of an instance that has died since: this is another launch.
@@ -267,17 +271,18 @@ class Instances:
         tags = self._wanted_tags(want)
         wrong = [{"Key": key, "Value": value} for key, value in tags.items() if tags_of(have).get(key) != value]
         if wrong:
-            todo.append(lambda: client.create_tags(Resources=[identity], Tags=wrong))
+            todo.append(lambda: client.create_tags(aws_retry=True, Resources=[identity], Tags=wrong))
         groups = {each["GroupId"] for each in have.get("SecurityGroups", [])}
         if want["group_ids"] and groups != set(want["group_ids"]):
-            todo.append(lambda: client.modify_instance_attribute(InstanceId=identity, Groups=want["group_ids"]))
+            wanted = {"InstanceId": identity, "Groups": want["group_ids"]}
+            todo.append(lambda: client.modify_instance_attribute(aws_retry=True, **wanted))
         if have["State"]["Name"] in ("stopping", "stopped"):
             todo.append(lambda: self._start(identity))
         return todo
 
     def _start(self, identity: str) -> None:
         self.wait_for({identity: "stopped"})
-        self.client.start_instances(InstanceIds=[identity])
+        self.client.start_instances(aws_retry=True, InstanceIds=[identity])
 
     def wait_for(self, states: dict[str, str]) -> dict[str, Record]:
         """Wait until each instance is in its state; one that EC2 does not show is not there yet, or no longer."""
@@ -311,7 +316,7 @@ class Instances:
     def terminate(self, identities: list[str]) -> None:
         """Terminate all at once, or one by one when EC2 has forgotten some: one unknown id fails the batch."""
         try:
-            self.client.terminate_instances(InstanceIds=identities)
+            self.client.terminate_instances(aws_retry=True, InstanceIds=identities)
         except ClientError as error:
             if not error.response["Error"]["Code"].startswith("InvalidInstanceID"):
                 raise
@@ -395,7 +400,7 @@ def main() -> None:
         supports_check_mode=True,
         required_if=[("state", "present", ("image_id", "instance_type"))],
     )
-    instances = Instances(module.client("ec2"), module.params)
+    instances = Instances(module.client("ec2", retry_decorator=THROTTLED), module.params)
     try:
         if module.params["state"] == "present":
             result = ensure_present(instances, expand(module.params["instances"]), module.check_mode)

@@ -230,7 +230,8 @@ def _refusal(address: str, error: urllib.error.HTTPError, user: str | None) -> R
         settings = "federation_agraph_user and federation_agraph_password"
         sentence = f"{address} refuses the user {user} or the password: check {settings}."
     else:
-        sentence = f"{address} answered {error.code}: {words or error.reason}"
+        said = (words or str(error.reason)).rstrip(".")
+        sentence = f"{address} answered {error.code}: {said}."
     return RefusedError(sentence, error.code, code, words)
 
 

@@ -61,6 +61,8 @@ atexit.register(profile.remove_role, RoleName=NAME)
 
 vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")
 atexit.register(vpc.delete)
+# What was just created may be unknown to a describe for a moment.
+vpc.wait_until_exists()
 vpc.wait_until_available()
 vpc.create_tags(Tags=[{"Key": "Name", "Value": NAME}])
 vpc.modify_attribute(EnableDnsSupport={"Value": True})
@@ -70,7 +72,10 @@ public_subnet = vpc.create_subnet(CidrBlock="10.0.0.0/24")
 atexit.register(public_subnet.delete)
 private_subnet = vpc.create_subnet(CidrBlock="10.0.1.0/24", AvailabilityZone=public_subnet.availability_zone)
 atexit.register(private_subnet.delete)
-ec2_client.get_waiter("subnet_available").wait(SubnetIds=[public_subnet.id, private_subnet.id])
+for subnet in (public_subnet, private_subnet):
+    ec2_client.get_waiter("subnet_available").wait(
+        Filters=[{"Name": "subnet-id", "Values": [subnet.id]}], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
 
 internet_gateway = ec2.create_internet_gateway()
 atexit.register(internet_gateway.delete)

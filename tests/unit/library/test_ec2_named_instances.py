@@ -65,17 +65,17 @@ class Cloud:
         self.add("pending", **tags)
         return {"Instances": [self.instances[-1]]}
 
-    def create_tags(self, Resources: list[str], Tags: list[dict[str, str]]) -> None:  # noqa: N803  # AWS's names
+    def create_tags(self, Resources: list[str], Tags: list[dict[str, str]], **_: Any) -> None:  # noqa: N803  # AWS's names
         self.calls.append(f"tag {Resources[0]} {Tags[0]['Key']}={Tags[0]['Value']}")
 
     def modify_instance_attribute(self, **asked: Any) -> None:
         self.calls.append(f"groups {asked['InstanceId']}")
 
-    def start_instances(self, InstanceIds: list[str]) -> None:  # noqa: N803  # AWS's names
+    def start_instances(self, InstanceIds: list[str], **_: Any) -> None:  # noqa: N803  # AWS's names
         self.calls.append(f"start {InstanceIds[0]}")
         self._find(InstanceIds[0])["State"]["Name"] = "pending"
 
-    def terminate_instances(self, InstanceIds: list[str]) -> None:  # noqa: N803  # AWS's names
+    def terminate_instances(self, InstanceIds: list[str], **_: Any) -> None:  # noqa: N803  # AWS's names
         self.calls.append(f"terminate {' '.join(InstanceIds)}")
         for each in InstanceIds:
             self._find(each)["State"]["Name"] = "shutting-down"
@@ -205,3 +205,8 @@ def test_the_launching_call_says_what_a_shutdown_does_and_has_the_tags(cloud: Cl
     for each in cloud.asked:
         for specification in each["TagSpecifications"]:
             assert {"Key": "Expires", "Value": "2030-01-31T18:00:00Z"} in specification["Tags"]
+
+
+def test_a_launch_that_is_throttled_is_tried_again(cloud: Cloud) -> None:
+    ensure_present(handle(cloud), WANTED, check_mode=False)
+    assert all(asked["aws_retry"] for asked in cloud.asked)
