@@ -17,10 +17,11 @@ def test_the_page_has_every_case_in_order() -> None:
 def test_another_table_leaves_the_words_as_they_are() -> None:
     page = read()
     rows = [Row("it rains", "up", "Bring an umbrella | or two.", "nothing"), Row("it snows", "up", "", "nothing")]
-    once = written(rows, page)
-    assert lines(once) == [line(each) for each in rows]
+    table = [line(each) for each in rows]
+    once = written(table, page)
+    assert lines(once) == table
     assert lines(once)[0] == "| it rains | `up` | Bring an umbrella \\| or two. | nothing |"
-    assert written(rows, once) == once
+    assert written(table, once) == once
     assert once.splitlines()[0] == page.splitlines()[0]
     assert once.splitlines()[-1] == page.splitlines()[-1]
 
