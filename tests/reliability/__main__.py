@@ -25,9 +25,7 @@ STOPPED = threading.Event()
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description="Have everything go wrong.")
-    parser.add_argument(
-        "--only", action="append", default=[], help="cases with this in their name; other lines stay"
-    )
+    parser.add_argument("--only", action="append", default=[], help="cases with this in their name; other lines stay")
     parser.add_argument("--workers", type=int, default=2, help="sandboxes at once (2)")
     return parser.parse_args()
 

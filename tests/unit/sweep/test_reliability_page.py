@@ -29,3 +29,6 @@ def test_another_table_leaves_the_words_as_they_are() -> None:
 def test_what_differs_is_left_out() -> None:
     said = "ERROR: Member 0 (i-0123456789abcdef0, 10.0.1.7) did not answer http://127.66.1.4:10035 within 4.5 s."
     assert plain(said) == "Member 0 (i-…, 10.0.x.x) did not answer http://203.0.113.x:10035 within N s."
+    assert plain("ansible-playbook up.yml -e federation_name=a -e federation_member_count=1") == (
+        "ansible-playbook up.yml -e federation_name=a"
+    )
