@@ -30,7 +30,6 @@ from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
-LONGEST_REQUEST_HEAD = 16384
 Namespaces = Literal["root", "user"]
 """Who makes the namespaces."""
 
