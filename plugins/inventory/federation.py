@@ -95,6 +95,7 @@ class InventoryModule(BaseInventoryPlugin):
                 enter_sandbox(started_sandbox(), region)
             else:
                 enter_aws(settings["federation_profile"], region)
+            be_patient()
             ask_for_instances(region)
         except WrongError as error:
             give_up(str(error))
@@ -231,6 +232,15 @@ def enter_aws(profile: str, region: str) -> None:
         ) from None
     except BotoCoreError as error:
         raise WrongError(f"AWS cannot be asked who you are: {' '.join(str(error).split())}") from None
+
+
+def be_patient() -> None:
+    """Have every client of this run ask again, with back-off and jitter, for as long as AWS throttles for a while.
+
+    Three attempts are botocore's default: of a hundred calls of which one in five is throttled, one would fail.
+    """
+    os.environ.setdefault("AWS_RETRY_MODE", "standard")
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "6")
 
 
 def ask_for_instances(region: str) -> None:
