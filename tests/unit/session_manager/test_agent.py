@@ -37,7 +37,7 @@ def test_a_restart_before_it_registered_does_not_begin_the_boot_anew(tmp_path: P
         begun = time.monotonic()
         node = made.node(NODE, online=False, online_delay=3.0)
         assert node.process is not None
-        wait_for(lambda: (tmp_path / NODE / "run/booted").exists(), 2)
+        wait_for((tmp_path / NODE / "run/booted").exists, 2)
         time.sleep(1.0)
         node.stop()
         restarted = time.monotonic()
