@@ -30,17 +30,11 @@ options:
     description: How long to wait between two calls, in seconds.
     default: 2.0
     type: float
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - looks
 author: [agraph-federation]
 """
 

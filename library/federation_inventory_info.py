@@ -11,6 +11,7 @@ description:
     error names every manager and member that is missing, not running, or there twice.
   - It asks nobody; what was found is handed to it, for example by the inventory.
 version_added: 0.1.0
+extends_documentation_fragment: [looks]
 author: [agraph-federation]
 options:
   nodes:
@@ -50,13 +51,6 @@ options:
     description: What a person should do; the end of the error.
     type: str
     default: "Put it right with: ansible-playbook up.yml"
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 """
 
 EXAMPLES = r"""

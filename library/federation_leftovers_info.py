@@ -22,17 +22,11 @@ options:
     description: The name of the bucket of the federation I(name); it begins with I(name), for C(all), too.
     required: true
     type: str
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - looks
 author: [agraph-federation]
 """
 

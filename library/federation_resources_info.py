@@ -43,17 +43,11 @@ options:
       - A run that died may have left a call behind that AWS has yet to finish.
     default: 0
     type: int
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - looks
 author: [agraph-federation]
 """
 

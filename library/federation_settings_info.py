@@ -75,17 +75,11 @@ options:
     description: The session-manager-plugin that the connection is going to run; not checked when empty.
     default: ""
     type: str
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - looks
 author: [agraph-federation]
 """
 

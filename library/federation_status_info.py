@@ -23,17 +23,11 @@ options:
     description: How many members make it whole; with the name C(all), one does.
     default: 1
     type: int
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - looks
 author: [agraph-federation]
 """
 

@@ -17,6 +17,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - looks
 options:
   instance_ids:
     description: The instances whose agents are awaited.
@@ -41,13 +42,6 @@ options:
     default: >-
       Does the image start the SSM agent, does the instance profile carry AmazonSSMManagedInstanceCore, and has the
       subnet a way out?
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 """
 
 EXAMPLES = r"""

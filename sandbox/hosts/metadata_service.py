@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sandbox.hosts.reactor import Conversation
 from sandbox.world import Metadata
 
 LONGEST_LIFE = 21600
@@ -88,3 +90,25 @@ class MetadataService:
             return _refusal(405)
         text = self._metadata(path)
         return _refusal(404) if text is None else Reply(200, text)
+
+
+def metadata_conversation(service: MetadataService) -> Conversation:
+    """Return how to speak HTTP for a metadata service; its answers may wait for the cloud, so they run in threads."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(10):
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                request, *lines = head.rstrip().split("\r\n")
+                method, target, _version = request.split(" ")
+                pairs = (line.partition(":") for line in lines)
+                headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+                reply = await asyncio.to_thread(service.answer, method, target, headers)
+                writer.write(reply.encode())
+                await writer.drain()
+        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):
+            pass  # not HTTP, or gone: nobody is left to answer
+        finally:
+            writer.close()
+
+    return converse

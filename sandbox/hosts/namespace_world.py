@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import os
@@ -15,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from sandbox.hosts.addresses import Internet, forwarded_addresses, public_addresses, router_address, router_addresses
 from sandbox.hosts.channel import Channel, Message
@@ -22,16 +22,16 @@ from sandbox.hosts.errors import HostsError, Unavailable
 from sandbox.hosts.fault_service import fault_conversation
 from sandbox.hosts.forwarder import Forwarder
 from sandbox.hosts.images import IMAGES
-from sandbox.hosts.isolation import Isolation
-from sandbox.hosts.metadata_service import MetadataService
+from sandbox.hosts.metadata_service import MetadataService, metadata_conversation
 from sandbox.hosts.packets import ruleset
-from sandbox.hosts.reactor import Conversation, Reactor
+from sandbox.hosts.reactor import Reactor
 from sandbox.latency import Latency
 from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
-LONGEST_REQUEST_HEAD = 16384
+Namespaces = Literal["root", "user"]
+"""Who makes the namespaces."""
 
 
 class NamespaceWorld:
@@ -45,7 +45,7 @@ class NamespaceWorld:
         gateway: str,
         region: str,
         latency: Latency,
-        isolation: Isolation = "root",
+        isolation: Namespaces = "root",
     ) -> None:
         require_machine(isolation)
         directory = directory.resolve()
@@ -210,7 +210,7 @@ class NamespaceWorld:
             self._process.wait()
 
 
-def require_machine(isolation: Isolation = "root") -> None:
+def require_machine(isolation: Namespaces = "root") -> None:
     """Raise Unavailable when this machine cannot host namespaces, with what is missing."""
     if sys.platform != "linux":
         raise Unavailable("The sandbox needs Linux, because its nodes are Linux namespaces.")
@@ -239,7 +239,7 @@ def _arrangement(network: Network) -> Message:
     }
 
 
-def _start_world_process(isolation: Isolation) -> tuple[subprocess.Popen[bytes], Channel]:
+def _start_world_process(isolation: Namespaces) -> tuple[subprocess.Popen[bytes], Channel]:
     ours, theirs = socket.socketpair()
     code = str(Path(__file__).resolve().parents[2])
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
@@ -253,25 +253,3 @@ def _start_world_process(isolation: Isolation) -> tuple[subprocess.Popen[bytes],
             env={"PATH": search, "PYTHONPATH": code, "LANG": "C.UTF-8"},
         )
     return process, Channel(ours)
-
-
-def metadata_conversation(service: MetadataService) -> Conversation:
-    """Return how to speak HTTP for a metadata service; its answers may wait for the cloud, so they run in threads."""
-
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(10):
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                request, *lines = head.rstrip().split("\r\n")
-                method, target, _version = request.split(" ")
-                pairs = (line.partition(":") for line in lines)
-                headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-                reply = await asyncio.to_thread(service.answer, method, target, headers)
-                writer.write(reply.encode())
-                await writer.drain()
-        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):
-            pass  # not HTTP, or gone: nobody is left to answer
-        finally:
-            writer.close()
-
-    return converse

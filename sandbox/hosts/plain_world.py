@@ -23,8 +23,7 @@ from sandbox.hosts.addresses import Internet, forwarded_addresses
 from sandbox.hosts.errors import HostsError, Unavailable
 from sandbox.hosts.forwarder import Address, Forwarder
 from sandbox.hosts.images import IMAGES, Interpreter
-from sandbox.hosts.metadata_service import MetadataService
-from sandbox.hosts.namespace_world import metadata_conversation
+from sandbox.hosts.metadata_service import MetadataService, metadata_conversation
 from sandbox.hosts.plain_image import AGRAPH_PORT, METADATA_PORT, PlainNode
 from sandbox.hosts.processes import connections, descendants, holder, kill_descendants
 from sandbox.hosts.reactor import Reactor

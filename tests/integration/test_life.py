@@ -86,6 +86,21 @@ def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
     assert (again.returncode, again.changed) == (0, 0), str(again)
 
 
+def test_what_stands_is_listed_with_what_it_costs(sandbox: Sandbox) -> None:
+    for name in ("agraph", "all"):
+        shown = sandbox.playbook("leftovers", federation_name=name)
+        assert shown.returncode != 0, str(shown)
+        rows = [line.split() for line in shown.lines if line.startswith("agraph  ")]
+        assert shown.last_line == f"leftovers: {len(rows)}", str(shown)
+        kinds = {" ".join(row[1:3]) if row[1] in ("NAT", "key", "security") else row[1] for row in rows}
+        assert {"instance", "NAT gateway", "address", "VPC", "role", "bucket", "security group"} <= kinds, str(shown)
+        # Three t3.medium, the gateway, two addresses.
+        assert f"ERROR: {len(rows)} resources stand in us-west-2, at 0.1798 USD an hour." in shown.stdout, str(shown)
+        assert "Remove them with: ansible-playbook down.yml -e federation_name=agraph\n" in shown.stdout, str(shown)
+    nothing = sandbox.playbook("leftovers", federation_name="right")
+    assert (nothing.returncode, nothing.last_line) == (0, "leftovers: 0"), str(nothing)
+
+
 def test_the_query_answers_with_the_table_and_the_result_file(sandbox: Sandbox, tmp_path: Path) -> None:
     result = tmp_path / "result.json"
     answer = sandbox.playbook("query", federation_result_file=str(result))

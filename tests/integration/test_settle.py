@@ -37,10 +37,10 @@ def killed_up(sandbox: Sandbox, output: Path, operation: str) -> None:
     sandbox.clear_faults()
 
 
-@pytest.mark.parametrize("operation", ["CreateVpc", "CreateSubnet", "CreateNatGateway"])
-def test_what_lands_after_its_run_has_died_is_removed(sandbox: Sandbox, tmp_path: Path, operation: str) -> None:
+def test_what_lands_after_its_run_has_died_is_removed(sandbox: Sandbox, tmp_path: Path) -> None:
     empty = account(sandbox)
-    killed_up(sandbox, tmp_path / "killed", operation)
+    # What the sweep does at every call, at the one that costs most.
+    killed_up(sandbox, tmp_path / "killed", "CreateNatGateway")
     died = time.monotonic()
     removed = sandbox.playbook("down")
     assert removed.removed > 0

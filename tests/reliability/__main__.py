@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from reliability.proof import Row
 
 PRINTING = threading.Lock()
+STOPPED = threading.Event()
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description="Have everything go wrong.")
-    parser.add_argument("--only", action="append", default=[], help="the cases with this in their name; no table")
+    parser.add_argument("--only", action="append", default=[], help="cases with this in their name; other lines stay")
     parser.add_argument("--workers", type=int, default=2, help="sandboxes at once (2)")
     return parser.parse_args()
 
@@ -42,6 +43,8 @@ def tried(cases: Iterable[Case], home: Path) -> tuple[list[tuple[Case, Row]], li
     stands = False
     try:
         for case in cases:
+            if STOPPED.is_set():
+                break
             began = time.monotonic()
             try:
                 if proof is None:
@@ -72,7 +75,7 @@ def main() -> int:
     from harness import ROOT
 
     from reliability.cases import CASES
-    from reliability.page import PAGE, read, written
+    from reliability.page import PAGE, line, lines, read, start, written
 
     given = arguments()
     folder = ROOT / ".cache/reliability"
@@ -85,12 +88,19 @@ def main() -> int:
     parts = [others[number :: given.workers] for number in range(given.workers)]
     parts[-1] += standing
     with ThreadPoolExecutor(given.workers) as pool:
-        done = list(pool.map(tried, parts, [folder / f"sandbox-{number}" for number in range(given.workers)]))
-    known = {str(case): row for rows, _ in done for case, row in rows}
+        try:
+            done = list(pool.map(tried, parts, [folder / f"sandbox-{number}" for number in range(given.workers)]))
+        except KeyboardInterrupt:
+            STOPPED.set()
+            print("ERROR: interrupted; the page is as it was.")
+            return 130
+    rows = {str(case): line(row) for some, _ in done for case, row in some}
     wrong = [each for _, some in done for each in some]
-    if not given.only and not wrong:
-        PAGE.write_text(written([known[str(each)] for each in CASES], read()), encoding="utf-8")
-    print(f"reliability: {len(known)}/{len(chosen)}")
+    page = read()
+    known = {f"{each.verb}: {each.fault}": each for each in CASES}
+    before = {str(case): each for case in known.values() for each in lines(page) if each.startswith(start(case))}
+    PAGE.write_text(written([each for case in known if (each := rows.get(case, before.get(case)))], page), "utf-8")
+    print(f"reliability: {len(rows)}/{len(chosen)}")
     return 1 if wrong else 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness import ROOT
 
+from reliability.cases import Case
 from reliability.proof import Row
 
 PAGE = ROOT / "docs/reliability.md"
@@ -14,17 +15,22 @@ BEGIN, END = "<!-- begin of what was tried -->", "<!-- end of what was tried -->
 HEAD = "| what goes wrong | in | what you read | what is left |\n|---|---|---|---|"
 
 
+def start(case: Case | Row) -> str:
+    """Return how the line of a case begins."""
+    return f"| {case.fault} | `{case.verb}` |"
+
+
 def line(row: Row) -> str:
     """Return a row of the table."""
     says = row.says.replace("|", "\\|") or "nothing of it: the verb succeeds, only later"
-    return f"| {row.fault} | `{row.verb}` | {says} | {row.left} |"
+    return f"{start(row)} {says} | {row.left} |"
 
 
-def written(rows: Sequence[Row], page: str) -> str:
-    """Return the page with another table."""
+def written(rows: Sequence[str], page: str) -> str:
+    """Return the page with other lines in its table."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n" + "\n".join([HEAD, *map(line, rows)]) + f"\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n" + "\n".join([HEAD, *rows]) + f"\n\n{END}{after}"
 
 
 def lines(page: str) -> list[str]:

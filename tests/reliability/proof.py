@@ -23,9 +23,12 @@ PLAIN = (
     (re.compile(r"\b127\.\d+\.1\.\d+\b"), "203.0.113.x"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "…"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "N s"),
-    (re.compile(r"\bmember_count=\d+\b"), "member_count=N"),
+    (re.compile(r"\(\d+ changes?, the last: [^)]*\)"), "(N changes, the last: …)"),
+    (re.compile(r"\bagraph-(?:manager|member-\d+) was not launched"), "agraph-member-N was not launched"),
+    (re.compile(r"\bis (?:shutting-down|terminated) \("), "is terminated ("),
+    (re.compile(r" -e federation_(member_count|\w+_timeout)=\d+"), ""),
 )
-"""What differs from one run to the next, and what is the sandbox's own."""
+"""What differs from one run to the next, what is the sandbox's own, and what the tests set for themselves."""
 
 
 class ProofError(AssertionError):
