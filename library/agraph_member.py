@@ -146,7 +146,7 @@ def main() -> None:
     try:
         done, difference = filled(server, wanted, module.check_mode)
     except AgraphError as error:
-        module.fail_json(msg=f"{wanted['label']} cannot be made ready: {error}", **answer)
+        module.fail_json(msg=f"The repository {wanted['repository']} cannot be made ready: {error}", **answer)
     module.exit_json(changed=bool(done), done=done, diff=difference, **answer)
 
 
