@@ -79,6 +79,7 @@ name:
 """
 
 from ansible.module_utils.agraph_client import AgraphError, Repository, Server
+from ansible.module_utils.agraph_contents import repository_difference, state_of
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS = {
@@ -100,12 +101,13 @@ def main() -> None:
     server = Server(wanted["host"], wanted["port"], wanted["user"], wanted["password"], wanted["timeout"])
     repository = Repository(server, wanted["name"], wanted["catalog"])
     try:
-        before = "present" if repository.exists() else "absent"
+        before = state_of(repository)
         if before != wanted["state"] and not module.check_mode:
             change(repository, wanted["state"])
     except AgraphError as error:
         module.fail_json(msg=f"The repository {wanted['name']} cannot be made {wanted['state']}: {error}")
-    module.exit_json(changed=before != wanted["state"], name=wanted["name"], diff=difference(wanted, before))
+    difference = repository_difference(wanted["name"], before, wanted["state"])
+    module.exit_json(changed=before != wanted["state"], name=wanted["name"], diff=difference)
 
 
 def change(repository: Repository, state: str) -> None:
@@ -114,16 +116,6 @@ def change(repository: Repository, state: str) -> None:
         repository.create()
     else:
         repository.delete()
-
-
-def difference(wanted: dict[str, str], before: str) -> dict[str, str]:
-    """Return what --diff shows."""
-    return {
-        "before_header": f"repository {wanted['name']}",
-        "after_header": f"repository {wanted['name']}",
-        "before": before + "\n",
-        "after": wanted["state"] + "\n",
-    }
 
 
 if __name__ == "__main__":

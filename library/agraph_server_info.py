@@ -69,6 +69,7 @@ waited:
 import time
 
 from ansible.module_utils.agraph_client import AgraphError, Server, wait_for_version
+from ansible.module_utils.agraph_contents import silence
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS = {
@@ -90,15 +91,9 @@ def main() -> None:
     try:
         version = wait_for_version(server, wanted["timeout"], wanted["interval"])
     except AgraphError as error:
-        module.fail_json(msg=sentence(wanted, server.url, str(error)), waited=round(time.monotonic() - started, 1))
+        said = silence(wanted["label"], server.url, wanted["timeout"], str(error), wanted["remedy"])
+        module.fail_json(msg=said, waited=round(time.monotonic() - started, 1))
     module.exit_json(changed=False, version=version, waited=round(time.monotonic() - started, 1))
-
-
-def sentence(wanted: dict[str, str], url: str, last: str) -> str:
-    """Say who did not answer, where, for how long, why, and what to do."""
-    why = last.partition(" did not answer: ")[2] or last
-    where = f"{url}/version"
-    return f"{wanted['label']} did not answer {where} within {wanted['timeout']} s: {why} {wanted['remedy']}"
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ count:
   sample: 1
 """
 
-from ansible.module_utils.agraph_client import AgraphError, RefusedError, Repository, Server
+from ansible.module_utils import agraph_contents as contents
+from ansible.module_utils.agraph_client import AgraphError, Repository, Server
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS = {
@@ -114,8 +115,6 @@ ARGUMENTS = {
     "timeout": {"type": "int", "default": 60},
 }
 WANTED_COUNT = {"present": 1, "absent": 0}
-# One to add, one to remove what others added meanwhile, one to see that it is so; and some for others who are late.
-ROUNDS = 6
 
 
 def main() -> None:
@@ -124,57 +123,16 @@ def main() -> None:
     wanted = module.params
     server = Server(wanted["host"], wanted["port"], wanted["user"], wanted["password"], wanted["timeout"])
     repository = Repository(server, wanted["repository"], wanted["catalog"])
-    terms = {
-        "subj": wanted["subject"],
-        "pred": wanted["predicate"],
-        "obj": wanted["object"],
-        "context": wanted["graph"],
-    }
+    terms = contents.terms_of(wanted)
     count = WANTED_COUNT[wanted["state"]]
     try:
-        found = number_found(repository, terms, module.check_mode)
+        found = contents.number_found(repository, terms, module.check_mode)
         if found != count and not module.check_mode:
-            settle(repository, terms, count)
+            contents.settle(repository, terms, count)
     except AgraphError as error:
         module.fail_json(msg=f"The statement cannot be made {wanted['state']} in {wanted['repository']}: {error}")
-    module.exit_json(changed=found != count, found=found, count=count, diff=difference(terms, found, count))
-
-
-def number_found(repository: Repository, terms: dict[str, str], check_mode: bool) -> int:
-    """Count the statement; in check mode the repository itself may be one that would only be made."""
-    try:
-        return len(repository.statement_ids(terms))
-    except RefusedError as refusal:
-        if check_mode and refusal.status == 404:
-            return 0
-        raise
-
-
-def settle(repository: Repository, terms: dict[str, str], count: int) -> None:
-    """Leave count copies, and hold it against what is there afterwards.
-
-    Several of these at the same time may all add; each then keeps the lowest ids, so that the same copy remains.
-    """
-    for _ in range(ROUNDS):
-        ids = repository.statement_ids(terms)
-        if len(ids) == count:
-            return
-        if len(ids) < count:
-            repository.add_statement(terms)
-        else:
-            repository.delete_statements(ids[count:])
-    raise AgraphError(f"it is there {len(ids)} times, not {count}; does something else write to it?")
-
-
-def difference(terms: dict[str, str], before: int, after: int) -> dict[str, str]:
-    """Return what --diff shows."""
-    statement = f"{terms['subj']} {terms['pred']} {terms['obj']}"
-    return {
-        "before_header": "statements",
-        "after_header": "statements",
-        "before": f"{statement}\n" * before,
-        "after": f"{statement}\n" * after,
-    }
+    difference = contents.statement_difference(terms, found, count)
+    module.exit_json(changed=found != count, found=found, count=count, diff=difference)
 
 
 if __name__ == "__main__":

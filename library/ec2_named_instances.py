@@ -11,7 +11,7 @@ description:
     repairs tags and security groups, and waits until all run. Several are launched at once.
   - A launch that fails because the instance profile is too new is tried again, since nothing else tells when a profile
     is usable.
-  - With O(state=absent) terminates everything in the scope and waits until it is terminated.
+  - With O(state=absent) terminates everything in the scope and waits until it is terminated, if O(wait).
   - M(amazon.aws.ec2_instance) counts instances or handles one at a time, with five calls for each.
 version_added: 0.1.0
 options:
@@ -77,6 +77,10 @@ options:
     description: How long to try again while the instance profile is not yet usable, in seconds.
     default: 180
     type: int
+  wait:
+    description: Whether to wait until the instances are terminated. Those that are wanted are always waited for.
+    default: true
+    type: bool
   timeout:
     description: How long to wait until all instances run, or are terminated, in seconds.
     default: 300
@@ -362,13 +366,14 @@ def ensure_present(instances: Instances, wanted: list[Record], check_mode: bool)
 
 
 def ensure_absent(instances: Instances, check_mode: bool) -> Record:
-    """Terminate everything in the scope, and wait for it."""
+    """Terminate everything in the scope, and wait for it unless that is not wanted."""
     dying = [each for each in instances.existing() if each["State"]["Name"] != "terminated"]
     living = [each for each in dying if each["State"]["Name"] not in DEAD]
     if not check_mode and dying:
         if living:
             instances.terminate([each["InstanceId"] for each in living])
-        instances.wait_for({each["InstanceId"]: "terminated" for each in dying})
+        if instances.parameters["wait"]:
+            instances.wait_for({each["InstanceId"]: "terminated" for each in dying})
     names = sorted(tags_of(each).get("Name") or str(each["InstanceId"]) for each in living)
     return {"changed": bool(living), "launched": [], "terminated": names, "instances": []}
 
@@ -393,6 +398,7 @@ def main() -> None:
         "user_data": {"default": ""},
         "shutdown_behavior": {"choices": ["stop", "terminate"], "default": "stop"},
         "profile_timeout": {"type": "int", "default": 180},
+        "wait": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 300},
     }
     module = AnsibleAWSModule(

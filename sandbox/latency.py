@@ -17,7 +17,7 @@ class Latency:
     instance_boot: float = 0.2
     """``running`` to the start of user data and services."""
     agent_online: float = 0.5
-    """Boot to the SSM agent's registration."""
+    """Boot to the SSM agent's registration; one that is started anew later registers at once."""
     agent_retry: float = 0.3
     """An agent that could not reach the gateway tries again after this."""
     agent_ping: float = 1.0

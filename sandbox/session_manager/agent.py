@@ -4,7 +4,7 @@ python -m sandbox.session_manager.agent [--settings FILE]; the settings are JSON
 
     gateway       host:port of the session gateway
     region        the region that it registers in
-    online_delay  seconds from boot until it registers for the first time
+    online_delay  seconds from the node's boot until it registers for the first time, however often it is started anew
     retry_delay   seconds until it tries again after a failure; doubled each time, up to ten times as long
     metadata      address of the metadata service, when it is not the usual one
     session_user  the account whose shell a session gets, when it is not the agent's own
@@ -23,6 +23,7 @@ import platform
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -83,7 +84,7 @@ class Agent:
         """Stay connected until cancelled."""
         registered = Path(self._settings.state) / "registered"
         if not registered.exists():
-            await asyncio.sleep(self._settings.online_delay)
+            await asyncio.sleep(max(0.0, self._booted() + self._settings.online_delay - time.monotonic()))
         pause = self._settings.retry_delay
         try:
             while True:
@@ -110,6 +111,16 @@ class Agent:
                 pause = min(pause * 2, self._settings.retry_delay * _LONGEST_RETRY)
         finally:
             self.close()
+
+    def _booted(self) -> float:
+        """Return when the node booted, by the machine's clock: an agent is first started as part of it."""
+        noted = Path(self._settings.state) / "booted"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return float(noted.read_text())
+        now = time.monotonic()
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.write_text(str(now))
+        return now
 
     def close(self) -> None:
         """End every shell and every command."""

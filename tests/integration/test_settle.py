@@ -46,3 +46,27 @@ def test_what_lands_after_its_run_has_died_is_removed(sandbox: Sandbox, tmp_path
     assert removed.removed > 0
     time.sleep(max(0.0, DELAY + 2 - (time.monotonic() - died)))
     assert account(sandbox) == empty, str(removed)
+
+
+def test_what_comes_after_the_look_is_removed_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    empty = account(sandbox)
+    ec2 = sandbox.client("ec2")
+    tags = [{"Key": "Federation", "Value": "agraph"}]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])["Vpc"]
+    before = len(sandbox.journal())
+    with (tmp_path / "down").open("w") as file:
+        process = subprocess.Popen(
+            [str(BIN / "ansible-playbook"), "down.yml"], cwd=ROOT, env=sandbox.environment, stdout=file, stderr=file
+        )
+    deadline = time.monotonic() + 120
+    # The subnets have been looked for by then, and the VPC is still to be deleted.
+    while "ListInstanceProfiles" not in [call["operation"] for call in sandbox.journal()[before:]]:
+        assert time.monotonic() < deadline, (tmp_path / "down").read_text()
+        assert process.poll() is None, (tmp_path / "down").read_text()
+        time.sleep(0.05)
+    ec2.create_subnet(
+        VpcId=vpc["VpcId"], CidrBlock="10.0.0.0/24", TagSpecifications=[{"ResourceType": "subnet", "Tags": tags}]
+    )
+    assert process.wait(200) == 0, (tmp_path / "down").read_text()
+    assert account(sandbox) == empty
+    assert "DependencyViolation" in [call["error"] for call in sandbox.journal()[before:]]

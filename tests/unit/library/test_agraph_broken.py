@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pretended_agraph import Agraph, Run
 
-from library import agraph_federated_query, agraph_repository, agraph_server_info, agraph_statement
+from library import agraph_federated_query, agraph_member, agraph_repository, agraph_server_info, agraph_statement
 
 PASSWORD = "xyzzy-never-shown"
 TERMS = ("<ex://instance1>", "<ex://id>", '"1"^^<http://www.w3.org/2001/XMLSchema#integer>')
@@ -30,6 +30,10 @@ MODULES: dict[str, tuple[ModuleType, Callable[[int], dict[str, Any]]]] = {
             "timeout": 1,
             **LOGIN,
         },
+    ),
+    "member": (
+        agraph_member,
+        lambda port: {"repository": "r", "port": port, "timeout": 1, "interval": 0.2, **LOGIN},
     ),
     "server_info": (agraph_server_info, lambda port: {"port": port, "timeout": 1, "interval": 0.2}),
     "federated_query": (

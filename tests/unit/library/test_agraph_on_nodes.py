@@ -1,4 +1,4 @@
-"""agraph_server_info, agraph_repository and agraph_statement: the modules that run on the nodes."""
+"""agraph_server_info, agraph_repository, agraph_statement and agraph_member: the modules that run on the nodes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pretended_agraph import Agraph, Run
 
-from library import agraph_repository, agraph_server_info, agraph_statement
+from library import agraph_member, agraph_repository, agraph_server_info, agraph_statement
 
 TERMS = ("<ex://instance1>", "<ex://id>", '"1"^^<http://www.w3.org/2001/XMLSchema#integer>')
+MEMBER = {"repository": "r", "statement": dict(zip(("subject", "predicate", "object"), TERMS, strict=True))}
 STATEMENT = {"repository": "r", "subject": TERMS[0], "predicate": TERMS[1], "object": TERMS[2]}
 
 
@@ -82,6 +83,7 @@ def test_the_oldest_copy_stays(agraph: Agraph, run: Run) -> None:
 
 def test_two_at_the_same_time_leave_one_copy(agraph: Agraph) -> None:
     from ansible.module_utils.agraph_client import Repository, Server
+    from ansible.module_utils.agraph_contents import settle as settle_statement
 
     agraph.repositories["r"] = []
     terms = {"subj": TERMS[0], "pred": TERMS[1], "obj": TERMS[2], "context": "null"}
@@ -91,7 +93,7 @@ def test_two_at_the_same_time_leave_one_copy(agraph: Agraph) -> None:
     def settle() -> None:
         try:
             repository = Repository(Server("127.0.0.1", agraph.port, "test", "xyzzy"), "r")
-            agraph_statement.settle(repository, terms, 1)
+            settle_statement(repository, terms, 1)
         except Exception as error:  # noqa: BLE001  # a thread's exception would be lost
             failures.append(error)
 
@@ -115,3 +117,39 @@ def test_a_wrong_password_is_one_sentence(agraph: Agraph, run: Run) -> None:
     assert answer["failed"]
     assert "refuses the user test or the password" in answer["msg"]
     assert "hunter2" not in str(answer)
+
+
+def test_a_member_gets_repository_and_statement_at_once_and_only_once(agraph: Agraph, run: Run) -> None:
+    first = run(agraph_member, **MEMBER, **login(agraph))
+    assert (first["version"], first["changed"]) == ("8.5.2", True)
+    assert first["done"] == ["made the repository r", "added the statement"]
+    assert [each["before"] for each in first["diff"]] == ["absent\n", ""]
+    assert [terms for _, terms in agraph.repositories["r"]] == [TERMS]
+    again = run(agraph_member, **MEMBER, **login(agraph))
+    assert (again["changed"], again["done"]) == (False, [])
+    agraph.add("r", *TERMS)
+    repaired = run(agraph_member, **MEMBER, **login(agraph))
+    assert (repaired["changed"], repaired["done"]) == (True, ["removed copies of the statement"])
+    assert agraph.repositories["r"] == [(1, TERMS)]
+
+
+def test_a_member_that_is_only_looked_at_stays_as_it_is(agraph: Agraph, run: Run) -> None:
+    answer = run(agraph_member, check=True, **MEMBER, **login(agraph))
+    assert answer["done"] == ["made the repository r", "added the statement"]
+    assert {method for method, _ in agraph.requests} == {"GET"}
+    assert not run(agraph_member, port=agraph.port)["changed"]
+
+
+def test_a_member_that_is_late_or_refuses_says_for_how_long_it_was_waited(
+    agraph: Agraph, closed_port: int, run: Run
+) -> None:
+    late = run(agraph_member, port=closed_port, timeout=1, interval=0.2, label="Member 1", remedy="Look.")
+    assert late["msg"] == (
+        f"Member 1 did not answer http://127.0.0.1:{closed_port}/version within 1 s: connection refused. Look."
+    )
+    assert late["waited"] >= 0
+    refused = run(agraph_member, **MEMBER, port=agraph.port, user="test", password="hunter2", label="Member 1")
+    assert refused["msg"].startswith("The repository r cannot be made ready: ")
+    assert "refuses the user test or the password" in refused["msg"]
+    assert refused["waited"] >= 0
+    assert "hunter2" not in str(refused)

@@ -92,7 +92,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 def handle(cloud: Cloud, **parameters: Any) -> Instances:
     defaults = {"image_id": "ami-0", "instance_type": "t3.medium", "instance_profile": "p", "key_name": ""}
-    times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "timeout": 5}
+    times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "wait": True, "timeout": 5}
     return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
 
 
@@ -176,6 +176,15 @@ def test_all_are_terminated_and_awaited(cloud: Cloud) -> None:
     assert gone["terminated"] == ["f-manager", "f-member-0", "f-member-1"]
     assert {each["State"]["Name"] for each in cloud.instances} == {"terminated"}
     assert not ensure_absent(handle(cloud), check_mode=False)["changed"]
+
+
+def test_all_are_terminated_and_not_awaited_when_there_is_something_else_to_do(cloud: Cloud) -> None:
+    cloud.add_all()
+    gone = ensure_absent(handle(cloud, wait=False), check_mode=False)
+    assert gone["terminated"] == ["f-manager", "f-member-0", "f-member-1"]
+    assert {each["State"]["Name"] for each in cloud.instances} == {"shutting-down"}
+    assert not ensure_absent(handle(cloud), check_mode=False)["changed"]
+    assert {each["State"]["Name"] for each in cloud.instances} == {"terminated"}
 
 
 def test_the_dying_are_awaited_but_not_counted(cloud: Cloud) -> None:

@@ -10,10 +10,12 @@ import pytest
 from pretended_agraph import ROOT
 
 ON_NODES = [
+    ROOT / "library" / "agraph_member.py",
     ROOT / "library" / "agraph_repository.py",
     ROOT / "library" / "agraph_server_info.py",
     ROOT / "library" / "agraph_statement.py",
     ROOT / "module_utils" / "agraph_client.py",
+    ROOT / "module_utils" / "agraph_contents.py",
 ]
 
 
@@ -23,4 +25,5 @@ def test_it_is_python_3_9_and_needs_nothing_else(path: Path) -> None:
     imported = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     foreign = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
-    assert foreign <= {"ansible.module_utils.agraph_client", "ansible.module_utils.basic"}
+    ours = {f"ansible.module_utils.{name}" for name in ("agraph_client", "agraph_contents")}
+    assert foreign <= ours | {"ansible.module_utils", "ansible.module_utils.basic"}

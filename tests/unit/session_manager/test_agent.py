@@ -32,6 +32,21 @@ def test_it_registers_as_the_metadata_service_says_after_the_delay(tmp_path: Pat
         assert time.monotonic() - begun < 1.0, "the delay is that of a boot, not of a restart"
 
 
+def test_a_restart_before_it_registered_does_not_begin_the_boot_anew(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        begun = time.monotonic()
+        node = made.node(NODE, online=False, online_delay=3.0)
+        assert node.process is not None
+        wait_for((tmp_path / NODE / "run/booted").exists, 2)
+        time.sleep(1.0)
+        node.stop()
+        restarted = time.monotonic()
+        node.start()
+        wait_for(lambda: made.gateway.agents.peer(NODE), 5)
+        assert time.monotonic() - begun > 3.0, "a restart is no short cut"
+        assert time.monotonic() - restarted < 3.0, "what the boot takes is not taken twice"
+
+
 def test_it_tries_again_while_it_is_not_allowed(tmp_path: Path) -> None:
     reasons: list[str | None] = ["the role carries no policy of Systems Manager"]
     with bench(tmp_path, lambda instance_id, access_key_id: reasons[0]) as made:

@@ -1,0 +1,177 @@
+#!/usr/bin/python
+"""Wait until an AllegroGraph server answers, and give it a repository with a statement: all in one session."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agraph_member
+short_description: Wait for AllegroGraph, and give it a repository with a statement
+description:
+  - Does what M(agraph_server_info), M(agraph_repository) and M(agraph_statement) do one after the other, for hosts on
+    which each task has a price of its own, a session for example.
+  - Asks C(/version) until an answer comes or the time is up; sees to it that the repository is there, and the statement
+    in it exactly once. Without O(repository) it only waits.
+  - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
+version_added: 0.1.0
+author: [agraph-federation]
+options:
+  repository:
+    description: The repository's name. One that is there already keeps what it holds.
+    type: str
+  statement:
+    description: The statement that the repository is to have exactly once, written as in N-Triples.
+    type: dict
+    suboptions:
+      subject:
+        description: The subject, for example V(<ex://instance0>).
+        type: str
+        required: true
+      predicate:
+        description: The predicate.
+        type: str
+        required: true
+      object:
+        description: The object, for example V("0"^^<http://www.w3.org/2001/XMLSchema#integer>).
+        type: str
+        required: true
+  host:
+    description: Where AllegroGraph listens, seen from the host on which the module runs.
+    type: str
+    default: 127.0.0.1
+  port:
+    description: AllegroGraph's HTTP port.
+    type: int
+    default: 10035
+  user:
+    description: A user who may make repositories and write to them.
+    type: str
+  password:
+    description: The user's password.
+    type: str
+  timeout:
+    description: How long to wait for the first answer, in seconds.
+    type: int
+    default: 120
+  interval:
+    description: How long to wait between two attempts, in seconds.
+    type: float
+    default: 1.0
+  label:
+    description: What to call the server in an error, for example V(Member 1 (i-0abc, 10.0.1.5\)).
+    type: str
+    default: AllegroGraph
+  remedy:
+    description: What a person should do when no answer came; the end of the error.
+    type: str
+    default: Is AllegroGraph installed and running on this machine?
+attributes:
+  check_mode:
+    description: Can run in check mode and says what it would do.
+    support: full
+  diff_mode:
+    description: Says whether the repository was there and is there, and how often the statement.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Make the member ready
+  agraph_member:
+    repository: r
+    statement:
+      subject: <ex://instance0>
+      predicate: <ex://id>
+      object: '"0"^^<http://www.w3.org/2001/XMLSchema#integer>'
+    user: "{{ federation_agraph_user }}"
+    password: "{{ federation_agraph_password }}"
+"""
+
+RETURN = r"""
+version:
+  description: The server's version.
+  returned: success
+  type: str
+  sample: 8.5.2
+waited:
+  description: How long it took until it answered or was given up, in seconds.
+  returned: always
+  type: float
+  sample: 3.2
+done:
+  description: What was done, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: [made the repository r, added the statement]
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils import agraph_contents as contents
+from ansible.module_utils.agraph_client import AgraphError, Repository, Server, wait_for_version
+from ansible.module_utils.basic import AnsibleModule
+
+TERMS = {name: {"type": "str", "required": True} for name in ("subject", "predicate", "object")}
+ARGUMENTS: dict[str, Any] = {
+    "repository": {"type": "str"},
+    "statement": {"type": "dict", "options": TERMS},
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "port": {"type": "int", "default": 10035},
+    "user": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "timeout": {"type": "int", "default": 120},
+    "interval": {"type": "float", "default": 1.0},
+    "label": {"type": "str", "default": "AllegroGraph"},
+    "remedy": {"type": "str", "default": "Is AllegroGraph installed and running on this machine?"},
+}
+# How long to wait for each answer of a server that has once answered, in seconds.
+ANSWER_TIMEOUT = 60
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_by={"repository": ("user", "password"), "statement": ("repository",)},
+    )
+    wanted, started = module.params, time.monotonic()
+    server = Server(wanted["host"], wanted["port"], wanted["user"], wanted["password"], ANSWER_TIMEOUT)
+    try:
+        version = wait_for_version(Server(wanted["host"], wanted["port"]), wanted["timeout"], wanted["interval"])
+    except AgraphError as error:
+        said = contents.silence(wanted["label"], server.url, wanted["timeout"], str(error), wanted["remedy"])
+        module.fail_json(msg=said, waited=round(time.monotonic() - started, 1))
+    answer: dict[str, Any] = {"version": version, "waited": round(time.monotonic() - started, 1)}
+    try:
+        done, difference = filled(server, wanted, module.check_mode)
+    except AgraphError as error:
+        module.fail_json(msg=f"The repository {wanted['repository']} cannot be made ready: {error}", **answer)
+    module.exit_json(changed=bool(done), done=done, diff=difference, **answer)
+
+
+def filled(server: Server, wanted: dict[str, Any], check_mode: bool) -> tuple[list[str], list[dict[str, str]]]:
+    """See to the repository and to the statement in it; return what was done, and what --diff shows of it."""
+    done: list[str] = []
+    differences: list[dict[str, str]] = []
+    if wanted["repository"]:
+        repository = Repository(server, wanted["repository"])
+        before = contents.state_of(repository)
+        differences.append(contents.repository_difference(repository.name, before, "present"))
+        if before == "absent":
+            done.append(f"made the repository {repository.name}")
+            if not check_mode:
+                repository.create()
+        if wanted["statement"]:
+            terms = contents.terms_of(wanted["statement"])
+            found = contents.number_found(repository, terms, check_mode)
+            differences.append(contents.statement_difference(terms, found, 1))
+            if found != 1:
+                done.append("added the statement" if found == 0 else "removed copies of the statement")
+                if not check_mode:
+                    contents.settle(repository, terms, 1)
+    return done, differences
+
+
+if __name__ == "__main__":
+    main()
