@@ -25,10 +25,13 @@ class Case:
     options: tuple[str, ...] = ()
     stands: bool = False
     """Whether there is a federation before."""
-    slow: bool = False
-    """Whether it takes minutes."""
     interrupted_after: str = ""
     """The run is interrupted, as by Ctrl-C, when it has printed this."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether it takes a whole `up` and a `down`, and more."""
+        return self.verb == "up" and self.survived
 
     @property
     def survived(self) -> bool:
@@ -96,9 +99,8 @@ UP = (
     Case(
         "AWS throttles a call for ever",
         "up",
-        ("group agraph-manager-group", "RequestLimitExceeded", "ansible-playbook up.yml"),
-        (call("CreateSecurityGroup", error="RequestLimitExceeded", **ALWAYS),),
-        slow=True,
+        ("lease /agraph/lease", "ThrottlingException", "wait a minute", "ansible-playbook up.yml"),
+        (call("PutParameter", error="ThrottlingException", **ALWAYS),),
     ),
     Case(
         "the network is lost",
