@@ -17,7 +17,6 @@ description:
     inventory plugins cannot read group variables.
   - It sees that EC2 answers, so that what is wrong there is said in one sentence.
   - It refuses C(--limit) for the verbs of the project, each of which works on the whole federation.
-  - It has modules on the controller keep their files in Ansible's folder for this run, which goes with the run.
   - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
 extends_documentation_fragment: []
 options:
@@ -50,7 +49,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import botocore.session
-from ansible import constants as C  # noqa: N812  # the name that all of Ansible has for it
 from ansible import context
 from ansible.inventory.group import Group
 from ansible.plugins.inventory import BaseInventoryPlugin
@@ -100,7 +98,6 @@ class InventoryModule(BaseInventoryPlugin):
         except WrongError as error:
             give_up(str(error))
         name_this_run()
-        os.environ["TMPDIR"] = C.DEFAULT_LOCAL_TMP
         os.environ["FEDERATION_NAME"] = settings["federation_name"]
         os.environ["FEDERATION_REGION"] = region
         group = self.inventory.add_group(world)
@@ -153,10 +150,7 @@ def known_region(region: str) -> str:
 def started_sandbox() -> dict[str, Any]:
     """Return the state of the sandbox, which is started when it is not running."""
     command = [sys.executable, "-m", "sandbox", "start"]
-    # The sandbox outlives this run, and so must its files.
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "TMPDIR"
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), environment.get("PYTHONPATH")]))
     try:
         done = subprocess.run(

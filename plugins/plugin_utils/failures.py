@@ -89,8 +89,8 @@ def original(failures: list[Failure]) -> Failure | None:
 
 
 def with_next_command(sentence: str, verb: str, federation: str) -> str:
-    """Return what ended a verb that can be repeated, with the command that does, unless it names a command itself."""
-    if verb not in REPEATABLE or "ansible-playbook" in sentence:
+    """Return what ended a verb that can be repeated, with the command that does, unless it says itself what to do."""
+    if verb not in REPEATABLE or "ansible-playbook" in sentence or "repeat this" in sentence:
         return sentence
     stop = "" if sentence.endswith((".", "!", "?")) else "."
     return f"{sentence}{stop} Then repeat: ansible-playbook {verb}.yml -e federation_name={federation}"

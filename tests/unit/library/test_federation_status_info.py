@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from pretended_agraph import Run
 
 from library import federation_status_info
@@ -104,13 +101,8 @@ def test_members_stand_in_the_order_of_their_numbers() -> None:
 
 
 @pytest.fixture
-def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"}.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield boto3.client("ec2", region_name="us-west-2")
+def ec2(aws: Any) -> Any:
+    return aws("ec2")
 
 
 def test_what_aws_tells(ec2: Any, run: Run) -> None:

@@ -260,3 +260,5 @@ def test_what_can_be_repeated_says_how() -> None:
     assert said == "Member 0 died. Then repeat: ansible-playbook up.yml -e federation_name=agraph"
     assert with_next_command(said, "up", "agraph") == said
     assert with_next_command("It is refused.", "query", "agraph") == "It is refused."
+    held = "It is being worked on: repeat this with -e federation_take_over=true"
+    assert with_next_command(held, "up", "agraph") == held
