@@ -13,7 +13,7 @@ from harness import Sandbox, account
 
 from sandbox.faults.control import ControlError
 from sweep import decoys
-from sweep.picture import Picture, difference, federation
+from sweep.picture import Picture, difference, federation, without
 from sweep.points import FAILED, SKIPPED, SURVIVED, Job, Outcome, Point
 from sweep.verbs import NotStruckError, VerbError, Verbs
 
@@ -73,7 +73,9 @@ class Cycle:
 
     def made(self) -> Picture:
         """Return what there is of the federation."""
-        return federation(self.sandbox, self.before) | {"key file": [str(self.key_file.exists())]}
+        # The tag of the key pair says where the file is, which is another place for each worker.
+        found = without(federation(self.sandbox, self.before), str(self.keys))
+        return found | {"key file": [str(self.key_file.exists())]}
 
     def down(self) -> None:
         """Run `down`, and see that it says that nothing is left, and is right."""

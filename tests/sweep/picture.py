@@ -108,3 +108,8 @@ def _without(items: Iterable[str], others: Iterable[str]) -> list[str]:
 
 def _short(text: str) -> str:
     return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def without(picture: Picture, place: str) -> Picture:
+    """Return a picture that does not say where one worker has its files."""
+    return {name: [each.replace(place, "PLACE") for each in found] for name, found in picture.items()}

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 from sweep import points
+from sweep.picture import difference, without
 from sweep.points import Job, Outcome, Point
 
 TOTALS = {"up": 7, "resume": 7, "down": 3}
@@ -60,3 +61,9 @@ def test_the_last_line_counts_what_survived_of_all() -> None:
     done[0] = Outcome(wanted[0], points.FAILED)
     done[-1] = Outcome(wanted[-1], points.SKIPPED)
     assert points.last_line(wanted, done) == "sweep: up 6/7 resume 7/7 down 2/3 skipped 1"
+
+
+def test_where_a_worker_has_its_files_is_no_difference() -> None:
+    one, two = ({"tags": [f"key-pair File={place}/key.pem"]} for place in ("/here/one.keys", "/here/two.keys"))
+    assert difference(one, two)
+    assert not difference(without(one, "/here/one.keys"), without(two, "/here/two.keys"))
