@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Keeps EC2 instances that are each known by name: one call launches one, and none is ever counted."""
+"""Keeps EC2 instances that are each known by name: what is missing is launched, and none is ever counted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ DOCUMENTATION = r"""
 module: ec2_named_instances
 short_description: Keep EC2 instances that are known by their names
 description:
-  - Launches each wanted instance that is not there, with its tags in the launching call, starts the stopped ones,
-    repairs tags and security groups, and waits until all run. Several are launched at once.
+  - Launches each wanted instance that is not there, starts the stopped ones, repairs tags and security groups, and
+    waits until all run.
+  - Those of an entry with C(indexes) are launched by one call, since EC2 lets an account make only two such calls a
+    second; either all of them come or none. The call gives each of them all tags but its own number, which it gets
+    when it runs. Whatever is left without a number, since a run died before that, gets one the next time, or ends.
   - A launch that fails because the instance profile is too new is tried again, since nothing else tells when a profile
     is usable.
   - With O(state=absent) terminates everything in the scope and waits until it is terminated, if O(wait).
@@ -37,7 +40,7 @@ options:
       indexes:
         description:
           - Stands for that many instances. The name of each ends with a hyphen and its index, from 0, which is also its
-            tag C(Index).
+            tag C(Index); until it runs, its name ends before the hyphen.
         type: int
       tags:
         description: Further tags. An instance that lost its name is known by them.
@@ -128,7 +131,7 @@ launched:
   type: list
   elements: str
 terminated:
-  description: The names of those that were terminated.
+  description: The names of those that were terminated; the ids of those that had no number yet.
   returned: success
   type: list
   elements: str
@@ -149,7 +152,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 Record = dict[str, Any]
 # More at once only meets EC2's throttle.
-LAUNCHES_AT_ONCE = 5
+CALLS_AT_ONCE = 5
 POLL_SECONDS = 1.0
 # EC2 lets an account launch two a second, and a few more at first: many members are throttled on the way.
 THROTTLED = AWSRetry.jittered_backoff(retries=12, delay=2, max_delay=20)
@@ -167,26 +170,35 @@ def tags_of(instance: Record) -> dict[str, str]:
 
 
 def expand(wanted: list[Record]) -> list[Record]:
-    """Return one entry an instance: an entry with indexes stands for several."""
+    """Return one entry an instance: an entry with indexes, a series, stands for several."""
     each_one = []
     for entry in wanted:
         tags = {key: str(value) for key, value in entry["tags"].items() if key != "Name"}
         if entry["indexes"] is None:
-            each_one.append({**entry, "tags": tags})
+            each_one.append({**entry, "tags": tags, "series": None})
         for index in range(entry["indexes"] or 0):
-            each_one.append({**entry, "name": f"{entry['name']}-{index}", "tags": {**tags, "Index": str(index)}})
+            own = {"name": f"{entry['name']}-{index}", "tags": {**tags, "Index": str(index)}}
+            each_one.append({**entry, **own, "series": entry["name"]})
     return each_one
 
 
+def is_unnumbered(want: Record, have: Record) -> bool:
+    """Tell whether an instance was launched for a series, and has not got a number yet."""
+    tags = tags_of(have)
+    return want["series"] is not None and tags.get("Name") == want["series"] and "Index" not in tags
+
+
 def assign(wanted: list[Record], existing: list[Record]) -> dict[str, Record]:
-    """Give each wanted name the living instance that has it, or else the one that has all its other tags."""
+    """Give each wanted name the living instance that has it, or else that has all its other tags, or has no number."""
     free = sorted(
-        (each for each in existing if each["State"]["Name"] not in DEAD), key=lambda each: str(each["LaunchTime"])
+        (each for each in existing if each["State"]["Name"] not in DEAD),
+        key=lambda each: (str(each["LaunchTime"]), each.get("AmiLaunchIndex", 0)),
     )
     assigned: dict[str, Record] = {}
     tests: list[Callable[[Record, Record], bool]] = [
         lambda want, have: tags_of(have).get("Name") == want["name"],
         lambda want, have: bool(want["tags"]) and want["tags"].items() <= tags_of(have).items(),
+        is_unnumbered,
     ]
     for fits in tests:
         for want in wanted:
@@ -197,10 +209,27 @@ def assign(wanted: list[Record], existing: list[Record]) -> dict[str, Record]:
     return assigned
 
 
-def launch_token(want: Record, existing: list[Record]) -> str:
+def launches(missing: list[Record]) -> list[list[Record]]:
+    """Return which of the missing instances one call can launch: those of a series."""
+    together: dict[str, list[Record]] = {}
+    for want in missing:
+        together.setdefault(want["series"] or want["name"], []).append(want)
+    return list(together.values())
+
+
+def launch_token(wants: list[Record], existing: list[Record]) -> str:
     """Name a launch so that repeating it in the same place, before anything died there, cannot launch twice."""
-    dead = sorted(each["InstanceId"] for each in existing if tags_of(each).get("Name") == want["name"])
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join([want["subnet_id"] or "", want["name"], *dead])))
+    names = [want["name"] for want in wants]
+    dead = sorted(each["InstanceId"] for each in existing if tags_of(each).get("Name") in {*names, wants[0]["series"]})
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join([wants[0]["subnet_id"] or "", *names, *dead])))
+
+
+def not_launched(wants: list[Record]) -> str:
+    """Return the beginning of a sentence."""
+    names = [str(want["name"]) for want in wants]
+    if len(names) == 1:
+        return f"{names[0]} was not launched"
+    return f"{', '.join(names[:-1])} and {names[-1]} were not launched"
 
 
 class Instances:
@@ -209,6 +238,8 @@ class Instances:
     def __init__(self, client: Any, parameters: Record) -> None:
         self.client = client
         self.parameters = parameters
+        self.names: dict[str, str] = {}
+        """What to call an instance, by its id, whatever its tags say."""
 
     def existing(self) -> list[Record]:
         """Describe all instances of the scope, the dead included as long as EC2 shows them."""
@@ -218,52 +249,60 @@ class Instances:
         found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
         return [each for each in found if scope.items() <= tags_of(each).items()]
 
-    def launch(self, want: Record, token: str) -> str:
-        """Launch one instance, again for as long as its profile is not usable yet."""
+    def launch(self, wants: list[Record], token: str) -> dict[str, str]:
+        """Launch instances with one call, again for as long as their profile is not usable yet; return ids by name."""
         deadline = time.monotonic() + self.parameters["profile_timeout"]
-        while True:
+        ids: dict[str, str] = {}
+        while missing := [want for want in wants if want["name"] not in ids]:
             try:
-                asked = self._launch_arguments(want, token)
-                launched = self.client.run_instances(aws_retry=True, **asked)["Instances"][0]
-                if launched["State"]["Name"] not in DEAD:
-                    return str(launched["InstanceId"])
-                # EC2 remembers the token of an instance that has died since: this is another launch.
+                asked = self._launch_arguments(missing, token)
+                launched = self.client.run_instances(aws_retry=True, **asked)["Instances"]
+                alive = sorted(
+                    (each for each in launched if each["State"]["Name"] not in DEAD),
+                    key=lambda each: each.get("AmiLaunchIndex", 0),
+                )
+                ids |= {want["name"]: str(each["InstanceId"]) for want, each in zip(missing, alive, strict=False)}
+                # EC2 remembers the token of instances that have died since: this is another launch.
                 token = str(uuid.uuid4())
             except ClientError as error:
                 problem = error.response["Error"]
                 if NOT_YET_USABLE not in problem["Message"]:
-                    raise InstanceError(
-                        f"{want['name']} was not launched: {problem['Code']}: {problem['Message']}"
-                    ) from error
+                    raise InstanceError(f"{not_launched(missing)}: {problem['Code']}: {problem['Message']}") from error
                 if time.monotonic() > deadline:
                     raise InstanceError(
-                        f"{want['name']} was not launched within {self.parameters['profile_timeout']} s because the "
+                        f"{not_launched(missing)} within {self.parameters['profile_timeout']} s because the "
                         f"instance profile {self.parameters['instance_profile']} is still unknown to EC2: "
                         "repeat the run, it goes on from here."
                     ) from error
                 time.sleep(POLL_SECONDS)
+        return ids
 
     def _wanted_tags(self, want: Record) -> dict[str, str]:
         return {**self.parameters["scope"], **want["tags"], "Name": want["name"]}
 
-    def _launch_arguments(self, want: Record, token: str) -> Record:
-        tag_list = [{"Key": key, "Value": value} for key, value in self._wanted_tags(want).items()]
+    def _launch_arguments(self, wants: list[Record], token: str) -> Record:
+        first, tags = wants[0], self._wanted_tags(wants[0])
+        if len(wants) > 1:
+            # All of them get the same; what is each one's own comes when they run.
+            tags = {**tags, "Name": first["series"]}
+            del tags["Index"]
+        tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
         arguments = {
             "ImageId": self.parameters["image_id"],
             "InstanceType": self.parameters["instance_type"],
             "KeyName": self.parameters["key_name"],
             "UserData": self.parameters["user_data"],
             "InstanceInitiatedShutdownBehavior": self.parameters["shutdown_behavior"],
-            "SubnetId": want["subnet_id"],
-            "SecurityGroupIds": want["group_ids"],
+            "SubnetId": first["subnet_id"],
+            "SecurityGroupIds": first["group_ids"],
             "IamInstanceProfile": {"Name": self.parameters["instance_profile"]}
             if self.parameters["instance_profile"]
             else None,
             "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume")],
         }
         return {
-            "MinCount": 1,
-            "MaxCount": 1,
+            "MinCount": len(wants),
+            "MaxCount": len(wants),
             "ClientToken": token,
             **{name: value for name, value in arguments.items() if value},
         }
@@ -275,7 +314,8 @@ class Instances:
         tags = self._wanted_tags(want)
         wrong = [{"Key": key, "Value": value} for key, value in tags.items() if tags_of(have).get(key) != value]
         if wrong:
-            todo.append(lambda: client.create_tags(aws_retry=True, Resources=[identity], Tags=wrong))
+            disks = [each["Ebs"]["VolumeId"] for each in have.get("BlockDeviceMappings", []) if "Ebs" in each]
+            todo.append(lambda: client.create_tags(aws_retry=True, Resources=[identity, *disks], Tags=wrong))
         groups = {each["GroupId"] for each in have.get("SecurityGroups", [])}
         if want["group_ids"] and groups != set(want["group_ids"]):
             wanted = {"InstanceId": identity, "Groups": want["group_ids"]}
@@ -313,9 +353,9 @@ class Instances:
                 )
             time.sleep(POLL_SECONDS)
 
-    @staticmethod
-    def _title(found: dict[str, Record], identity: str) -> str:
-        return f"{tags_of(found.get(identity, {})).get('Name', 'An instance')} ({identity})"
+    def _title(self, found: dict[str, Record], identity: str) -> str:
+        name = self.names.get(identity) or tags_of(found.get(identity, {})).get("Name", "An instance")
+        return f"{name} ({identity})"
 
     def terminate(self, identities: list[str]) -> None:
         """Terminate all at once, or one by one when EC2 has forgotten some: one unknown id fails the batch."""
@@ -330,7 +370,7 @@ class Instances:
 
 
 def ensure_present(instances: Instances, wanted: list[Record], check_mode: bool) -> Record:
-    """Launch what is missing, repair what is there, and wait until all of it runs."""
+    """Launch what is missing, repair what is there, end what has no number, and wait until all of it runs."""
     existing = instances.existing()
     assigned = assign(wanted, existing)
     missing = [want for want in wanted if want["name"] not in assigned]
@@ -338,21 +378,34 @@ def ensure_present(instances: Instances, wanted: list[Record], check_mode: bool)
         do for want in wanted if want["name"] in assigned for do in instances.repairs(want, assigned[want["name"]])
     ]
     ids = {name: have["InstanceId"] for name, have in assigned.items()}
+    unnumbered = [
+        have["InstanceId"]
+        for have in existing
+        if have["State"]["Name"] not in DEAD
+        and have["InstanceId"] not in ids.values()
+        and any(is_unnumbered(want, have) for want in wanted)
+    ]
     if not check_mode:
-        with ThreadPoolExecutor(LAUNCHES_AT_ONCE) as pool:
-            launches = {
-                want["name"]: pool.submit(instances.launch, want, launch_token(want, existing)) for want in missing
-            }
+        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+            launched = [pool.submit(instances.launch, each, launch_token(each, existing)) for each in launches(missing)]
             for do in repairs:
                 do()
+            if unnumbered:
+                instances.terminate(unnumbered)
         # Only now, so that one refused launch does not hide what became of the others.
-        ids.update({name: launch.result() for name, launch in launches.items()})
+        for launch in launched:
+            ids |= launch.result()
+        instances.names = {identity: name for name, identity in ids.items()}
         found = instances.wait_for(dict.fromkeys(ids.values(), "running"))
         assigned = {name: found[identity] for name, identity in ids.items()}
+        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+            numbers = [pool.submit(do) for want in missing for do in instances.repairs(want, assigned[want["name"]])]
+        for number in numbers:
+            number.result()
     return {
-        "changed": bool(missing or repairs),
+        "changed": bool(missing or repairs or unnumbered),
         "launched": [want["name"] for want in missing],
-        "terminated": [],
+        "terminated": unnumbered,
         "instances": [
             {
                 "name": name,

@@ -47,6 +47,7 @@ from plugins.plugin_utils.failures import (
     lost_of,
     message_of,
     original,
+    says_again,
     sections_of,
     sentence_of,
     with_next_command,
@@ -71,8 +72,8 @@ class CallbackModule(DefaultCallback):
         self._failures: list[Failure] = []
         self._names: dict[str, str] = {}
         self._items: dict[tuple[str, str], list[str]] = {}
-        self._line: Line | None = None
-        self._line_of = ""
+        # The tasks under way, by their uuid: one, or under a free strategy one on each host.
+        self._lines: dict[str, Line] = {}
         self._phase: str | None = None
         self._verb = "the run"
         self._changes: list[str] = []
@@ -119,9 +120,9 @@ class CallbackModule(DefaultCallback):
         """Show, on a terminal, that a task is tried again."""
         if not self._brief:
             super().v2_runner_retry(result)
-        elif self._line:
+        elif line := self._lines.get(result.task._uuid):
             attempts, retries = result.result.get("attempts", 0), result.result.get("retries", 0)
-            self._transient(f"{self._line.title}: attempt {attempts} of {retries}")
+            self._transient(f"{line.title}: attempt {attempts} of {retries}")
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Count a success."""
@@ -155,8 +156,8 @@ class CallbackModule(DefaultCallback):
         """Show, on a terminal, how far a loop is."""
         if not self._brief:
             super().v2_runner_item_on_ok(result)
-        elif self._line:
-            self._transient(f"{self._line.title}: {str(self._get_item_label(result.result))[:LONGEST_ITEM]}")
+        elif line := self._lines.get(result.task._uuid):
+            self._transient(f"{line.title}: {str(self._get_item_label(result.result))[:LONGEST_ITEM]}")
 
     def v2_on_file_diff(self, result: Any) -> None:
         """Keep a difference until its task's line is printed."""
@@ -273,27 +274,27 @@ class CallbackModule(DefaultCallback):
             title = f"{task._role.get_name()} | {title}"
         self._names[task._uuid] = title
         if self._brief:
-            self._finish()
-            self._line, self._line_of = self._new_line(task), task._uuid
-            if not self._line.silent:
+            self._finish(running=True)
+            line = self._lines.setdefault(task._uuid, Line(title, time.monotonic(), is_silent(task)))
+            if not line.silent:
                 self._transient(title)
 
-    def _new_line(self, task: Any) -> Line:
-        return Line(self._names.get(task._uuid, str(task.get_name())), time.monotonic(), is_silent(task))
-
     def _line_for(self, result: Any) -> Line:
-        """Return the task's line; under a free strategy its results may come when another one is under way."""
-        if self._line is None or self._line_of != result.task._uuid:
-            self._finish()
-            self._line, self._line_of = self._new_line(result.task), result.task._uuid
-        self._line.ended = time.monotonic()
-        return self._line
+        """Return the task's line."""
+        task = result.task
+        name = self._names.get(task._uuid, str(task.get_name()))
+        line = self._lines.setdefault(task._uuid, Line(name, time.monotonic(), is_silent(task)))
+        line.ended = time.monotonic()
+        return line
 
-    def _finish(self) -> None:
-        """Print the line of the task that has ended."""
-        line, self._line = self._line, None
-        if line is None:
-            return
+    def _finish(self, running: bool = False) -> None:
+        """Print the lines of the tasks that have ended; the others may be running in another lane."""
+        for uuid, line in list(self._lines.items()):
+            if not running or line.ended:
+                del self._lines[uuid]
+                self._finish_line(line)
+
+    def _finish_line(self, line: Line) -> None:
         text = line.text(context.CLIARGS["check"])
         if line.changed:
             self._changes.append(line.title)
@@ -343,11 +344,11 @@ class CallbackModule(DefaultCallback):
         text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
         sentence = lost_of(result.host, text, unreachable) or sentence_of(name, task, result.host, text)
         repeatable = not (task._role and task._role.get_name() == "settings")
-        self._failures.append(Failure(task._uuid, sentence, ignored, list(sections_of(task)), unreachable, repeatable))
+        again = says_again(task)
+        sections = list(sections_of(task))
+        self._failures.append(Failure(task._uuid, sentence, ignored, sections, unreachable, repeatable, again))
         if self._brief:
             line = self._line_for(result)
-            # A rescue that ends with `fail` says again what has been said.
-            again = action_of(task) == "fail" and any(section == "rescue" for _, section in sections_of(task))
             if ignored:
                 line.ignored += 1
             elif not again:

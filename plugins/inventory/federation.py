@@ -10,8 +10,8 @@ description:
     inventory plugin, module and connection of this run, and nothing else.
   - In the world V(sandbox) it starts the sandbox when it is not running, takes out of the environment whatever speaks
     of AWS, and puts in what leads to the sandbox.
-  - In the world V(aws) it leaves the user's own environment as it is, and refuses the sandbox's endpoint and
-    credentials that do not work.
+  - In the world V(aws) it leaves the user's own environment as it is but for the region, which is
+    C(federation_region), and refuses the sandbox's endpoint and credentials that do not work.
   - In both it reads C(federation_name), C(federation_region) and C(federation_profile) from the inventory's group
     variables and C(-e), and hands name and region on as C(FEDERATION_NAME) and C(FEDERATION_REGION), since other
     inventory plugins cannot read group variables.
@@ -90,7 +90,7 @@ class InventoryModule(BaseInventoryPlugin):
             settings = self._settings(Path(path).parent, world)
             region = known_region(settings["federation_region"])
             if world == "sandbox":
-                enter_sandbox(started_sandbox(), region)
+                enter_sandbox(started_sandbox())
             else:
                 enter_aws(settings["federation_profile"], region)
             be_patient()
@@ -98,8 +98,8 @@ class InventoryModule(BaseInventoryPlugin):
         except WrongError as error:
             give_up(str(error))
         name_this_run()
-        os.environ["FEDERATION_NAME"] = settings["federation_name"]
-        os.environ["FEDERATION_REGION"] = region
+        os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        os.environ |= {"FEDERATION_NAME": settings["federation_name"], "FEDERATION_REGION": region}
         group = self.inventory.add_group(world)
         self.inventory.set_variable(group, "ansible_aws_ssm_plugin", session_manager_plugin())
 
@@ -174,7 +174,7 @@ def started_sandbox() -> dict[str, Any]:
     return state
 
 
-def enter_sandbox(state: dict[str, Any], region: str) -> None:
+def enter_sandbox(state: dict[str, Any]) -> None:
     """Take the user's AWS out of the environment, and put the sandbox in."""
     for name in list(os.environ):
         # A proxy would be asked for the sandbox's addresses, and does not know them.
@@ -184,8 +184,6 @@ def enter_sandbox(state: dict[str, Any], region: str) -> None:
         "AWS_ENDPOINT_URL": state["endpoint"],
         "AWS_ACCESS_KEY_ID": state["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": state["secret_access_key"],
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
         # ~/.aws may name endpoints and profiles of its own.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

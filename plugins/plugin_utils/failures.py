@@ -12,6 +12,8 @@ from ansible.playbook.block import Block
 from plugins.plugin_utils.task_lines import action_of
 
 REPEATABLE = {"up", "down"}
+# What a task is called that fails since something failed in a play before it.
+LED_HERE = "End with the error that led here"
 COMMANDS = {"command", "raw", "script", "shell"}
 # What Ansible puts before a message, some of it several times.
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
@@ -65,6 +67,8 @@ class Failure:
     unreachable: bool = False
     # Whether the same command can succeed when what the sentence says is mended: not with a setting that is wrong.
     repeatable: bool = True
+    # Whether it only says that something failed before.
+    again: bool = False
 
     @property
     def is_rescued(self) -> bool:
@@ -83,9 +87,17 @@ def original(failures: list[Failure]) -> Failure | None:
             None,
         )
         if cause is None or cause is fatal:
-            return fatal
+            # What a lane rescued to let the other one come to its end is told in a later play.
+            return next((each for each in standing if not each.again), fatal) if fatal.again else fatal
         fatal = cause
     return None
+
+
+def says_again(task: Any) -> bool:
+    """Say whether a task only ends with an error that was said when it came up."""
+    if action_of(task) != "fail":
+        return False
+    return task.name.endswith(LED_HERE) or any(section == "rescue" for _, section in sections_of(task))
 
 
 def with_next_command(sentence: str, verb: str, federation: str) -> str:

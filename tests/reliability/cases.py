@@ -75,7 +75,7 @@ UP = (
     Case(
         "AWS has no room for one of the instances",
         "up",
-        ("was not launched", "InsufficientInstanceCapacity", "federation_instance_type", "ansible-playbook up.yml"),
+        ("not launched", "InsufficientInstanceCapacity", "federation_instance_type", "ansible-playbook up.yml"),
         (call("RunInstances", after=1, error="InsufficientInstanceCapacity", **ALWAYS),),
     ),
     Case(

@@ -62,11 +62,18 @@ class Cloud:
             error: Any = {"Code": "InvalidParameterValue", "Message": self.refusals.pop()}
             raise ClientError({"Error": error}, "RunInstances")
         tags = {tag["Key"]: tag["Value"] for tag in asked["TagSpecifications"][0]["Tags"]}
-        self.add("pending", **tags)
-        return {"Instances": [self.instances[-1]]}
+        for index in range(asked["MaxCount"]):
+            self.add("pending", **tags)
+            disk = {"Ebs": {"VolumeId": f"vol-{len(self.instances) - 1}"}}
+            self.instances[-1] |= {"AmiLaunchIndex": index, "BlockDeviceMappings": [disk]}
+        # EC2 does not promise an order.
+        return {"Instances": self.instances[: -asked["MaxCount"] - 1 : -1]}
 
     def create_tags(self, Resources: list[str], Tags: list[dict[str, str]], **_: Any) -> None:  # noqa: N803  # AWS's names
-        self.calls.append(f"tag {Resources[0]} {Tags[0]['Key']}={Tags[0]['Value']}")
+        self.calls.append(f"tag {' '.join(Resources)} {' '.join(f'{each["Key"]}={each["Value"]}' for each in Tags)}")
+        have = self._find(Resources[0])
+        tags = {tag["Key"]: tag["Value"] for tag in [*have["Tags"], *Tags]}
+        have["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def modify_instance_attribute(self, **asked: Any) -> None:
         self.calls.append(f"groups {asked['InstanceId']}")
@@ -106,7 +113,58 @@ def test_all_are_launched_once(cloud: Cloud) -> None:
     assert sorted(made["launched"]) == ["f-manager", "f-member-0", "f-member-1"]
     assert {each["state"] for each in made["instances"]} == {"running"}
     again = ensure_present(handle(cloud), WANTED, check_mode=False)
-    assert (again["changed"], again["launched"], cloud.calls.count("run")) == (False, [], 3)
+    assert (again["changed"], again["launched"], cloud.calls.count("run")) == (False, [], 2)
+
+
+def test_the_members_are_launched_by_one_call_and_get_their_numbers_when_they_run(cloud: Cloud) -> None:
+    made = ensure_present(handle(cloud), WANTED[1:], check_mode=False)
+    assert cloud.calls[0] == "run"
+    assert sorted(cloud.calls[1:]) == [
+        f"tag i-{number} vol-{number} Index={number} Name=f-member-{number}" for number in range(2)
+    ]
+    assert [each["id"] for each in made["instances"]] == ["i-0", "i-1"]
+    asked = cloud.asked[0]
+    assert (asked["MinCount"], asked["MaxCount"]) == (2, 2)
+    for specification in asked["TagSpecifications"]:
+        tags = {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
+        assert tags == {**SCOPE, "Role": "member", "Name": "f-member"}
+    assert not ensure_present(handle(cloud), WANTED[1:], check_mode=False)["changed"]
+
+
+def test_a_member_that_is_launched_alone_has_its_number_at_once(cloud: Cloud) -> None:
+    ensure_present(handle(cloud), WANTED[2:], check_mode=False)
+    assert cloud.calls == ["run"]
+    assert {"Key": "Index", "Value": "1"} in cloud.asked[0]["TagSpecifications"][0]["Tags"]
+
+
+def test_members_that_a_run_left_without_numbers_get_the_missing_ones(cloud: Cloud) -> None:
+    cloud.add(Name="f-manager", Role="manager")
+    for tags in ({"Name": "f-member-1", "Index": "1"}, {"Name": "f-member"}, {"Name": "f-member"}):
+        cloud.add("running", Role="member", **tags)
+    seen = ensure_present(handle(cloud), WANTED, check_mode=True)
+    assert (seen["changed"], seen["launched"], seen["terminated"], cloud.calls) == (True, [], ["i-3"], [])
+    made = ensure_present(handle(cloud), WANTED, check_mode=False)
+    assert (made["changed"], made["launched"], made["terminated"]) == (True, [], ["i-3"])
+    assert cloud.calls == ["tag i-2 Index=0 Name=f-member-0", "terminate i-3"]
+    assert not ensure_present(handle(cloud), WANTED, check_mode=False)["changed"]
+
+
+def test_members_that_died_since_their_launch_was_asked_for_are_launched_again(cloud: Cloud) -> None:
+    answer = cloud.run_instances
+    answers: list[dict[str, Any]] = []
+
+    def dead_at_first(**asked: Any) -> dict[str, Any]:
+        launched = answer(**asked)
+        if not answers:
+            launched["Instances"][0]["State"]["Name"] = "terminated"
+        answers.append(asked)
+        return launched
+
+    cloud.run_instances = dead_at_first  # type: ignore[method-assign]
+    made = ensure_present(handle(cloud), WANTED[1:], check_mode=False)
+    assert [each["MaxCount"] for each in answers] == [2, 1]
+    assert answers[0]["ClientToken"] != answers[1]["ClientToken"]
+    assert [each["id"] for each in made["instances"]] == ["i-0", "i-2"]
 
 
 def test_check_mode_names_what_is_missing(cloud: Cloud) -> None:
@@ -165,9 +223,11 @@ def test_any_other_refusal_is_not_repeated(cloud: Cloud) -> None:
 def test_a_launch_repeated_in_the_same_place_has_the_same_token() -> None:
     alive: list[dict[str, Any]] = []
     dead = [{"InstanceId": "i-9", "Tags": [{"Key": "Name", "Value": "f-member-0"}]}]
-    assert launch_token(WANTED[1], alive) == launch_token(WANTED[1], alive)
-    assert launch_token(WANTED[1], alive) != launch_token(WANTED[2], alive)
-    assert launch_token(WANTED[1], alive) != launch_token(WANTED[1], dead)
+    nameless = [{"InstanceId": "i-9", "Tags": [{"Key": "Name", "Value": "f-member"}]}]
+    assert launch_token(WANTED[1:], alive) == launch_token(WANTED[1:], alive)
+    assert launch_token(WANTED[1:], alive) != launch_token(WANTED[2:], alive)
+    assert launch_token(WANTED[1:], alive) != launch_token(WANTED[1:], dead)
+    assert launch_token(WANTED[1:], alive) != launch_token(WANTED[1:], nameless)
 
 
 def test_all_are_terminated_and_awaited(cloud: Cloud) -> None:
@@ -207,10 +267,29 @@ def test_one_that_dies_is_named_with_the_reason(cloud: Cloud) -> None:
         handle(cloud).wait_for({"i-0": "running"})
 
 
+def test_a_member_that_dies_before_it_has_its_number_is_named_by_it(cloud: Cloud) -> None:
+    described = cloud.paginate
+
+    def dying(**asked: Any) -> list[dict[str, Any]]:
+        if len(cloud.instances) == 2:
+            cloud.instances[1]["State"]["Name"] = "terminated"
+        return described(**asked)
+
+    cloud.paginate = dying  # type: ignore[method-assign]
+    with pytest.raises(InstanceError, match=r"f-member-1 \(i-1\) died before it was running"):
+        ensure_present(handle(cloud), WANTED[1:], check_mode=False)
+
+
+def test_all_that_one_call_did_not_launch_are_named(cloud: Cloud) -> None:
+    cloud.refusals = ["There is no more room"]
+    with pytest.raises(InstanceError, match="f-member-0 and f-member-1 were not launched: InvalidParameterValue: "):
+        ensure_present(handle(cloud), WANTED[1:], check_mode=False)
+
+
 def test_the_launching_call_says_what_a_shutdown_does_and_has_the_tags(cloud: Cloud) -> None:
     wanted = [{**want, "tags": {**want["tags"], "Expires": "2030-01-31T18:00:00Z"}} for want in WANTED]
     ensure_present(handle(cloud), wanted, check_mode=False)
-    assert [each["InstanceInitiatedShutdownBehavior"] for each in cloud.asked] == ["terminate"] * 3
+    assert [each["InstanceInitiatedShutdownBehavior"] for each in cloud.asked] == ["terminate"] * 2
     for each in cloud.asked:
         for specification in each["TagSpecifications"]:
             assert {"Key": "Expires", "Value": "2030-01-31T18:00:00Z"} in specification["Tags"]

@@ -127,12 +127,14 @@ def test_an_aws_run_asks_the_users_endpoint_with_the_users_keys(
         "SANDBOX_HOME": str(tmp_path / "state"),
         "SANDBOX_RECORDER": sandbox.url,
     }
-    done = command("ansible-playbook", "-i", "inventory/aws", "play.yml", folder=checkout, **environment)
-    assert done.returncode != 0  # a module without a region: the play sets it, this one does not
+    # The setting is meant, whatever region the user's shell has.
     done = command(
-        "ansible-playbook", "-i", "inventory/aws", "play.yml", folder=checkout, AWS_REGION="us-west-2", **environment
+        "ansible-playbook", "-i", "inventory/aws", "play.yml", folder=checkout, AWS_REGION="eu-west-1", **environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    asked = [authorization for _, _, authorization in users.asked if "/ec2/" in authorization]
+    assert asked
+    assert all("/us-west-2/ec2/" in each for each in asked)
     assert sandbox.asked == []
     assert not (tmp_path / "state").exists()
     assert set(users.actions) == {"GetCallerIdentity", "DescribeInstances", "DescribeVpcs"}

@@ -255,6 +255,67 @@ def test_a_terminal_sees_what_is_under_way(tmp_path: Path) -> None:
     assert "ERROR: Try until it works: " in text.splitlines()[-1]
 
 
+LANES = """
+- name: Lanes
+  hosts: [localhost, beside]
+  strategy: ansible.builtin.free
+  gather_facts: false
+  tasks:
+    - name: Go on, or remember it
+      block:
+        - name: Make the slow thing
+          ansible.builtin.command: sleep 3
+          when: inventory_hostname == 'localhost'
+        - name: Make the quick thing
+          ansible.builtin.command: "true"
+          when: inventory_hostname == 'beside'
+        - name: Refuse
+          ansible.builtin.fail: {msg: Of this reason.}
+          when: inventory_hostname == refusing | default('')
+      rescue:
+        - name: Remember it
+          ansible.builtin.set_fact: {lane_failed: true}
+- name: After
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Guard
+      block:
+        - name: End with the error that led here
+          ansible.builtin.fail: {msg: Something failed.}
+          when: hostvars | dict2items | map(attribute='value') | selectattr('lane_failed', 'defined') | length > 0
+      rescue:
+        - name: Clean up
+          ansible.builtin.command: "true"
+        - name: End with the error that led here
+          ansible.builtin.fail: {msg: It was cleaned up.}
+"""
+
+
+def lanes(command: Command, folder: Path, *arguments: str) -> tuple[int, str]:
+    local = f"{{ansible_connection: local, ansible_python_interpreter: {sys.executable}}}"
+    (folder / "inventory.yml").write_text(f"all: {{hosts: {{localhost: , beside: }}, vars: {local}}}\n")
+    (folder / "lanes.yml").write_text(LANES)
+    done = command("ansible-playbook", "-i", str(folder / "inventory.yml"), str(folder / "lanes.yml"), *arguments)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_task_has_its_line_and_its_time_whatever_the_other_lane_does(command: Command, tmp_path: Path) -> None:
+    code, text = lanes(command, tmp_path)
+    assert code == 0, text
+    head = text.partition("done: ")[0]
+    assert head == "Lanes\n  Make the quick thing: changed\n  Make the slow thing: changed (3 s)\n"
+
+
+@pytest.mark.parametrize("host", ["localhost", "beside"])
+def test_the_error_of_a_lane_is_the_last_line_of_the_play_after_it(command: Command, tmp_path: Path, host: str) -> None:
+    code, text = lanes(command, tmp_path, "-e", f"refusing={host}")
+    assert (code, text.splitlines()[-1]) == (2, "ERROR: Of this reason.")
+    assert "  Make the slow thing: changed" in text
+    assert "  Clean up: changed" in text
+    assert "Something failed" not in text
+
+
 def test_what_can_be_repeated_says_how() -> None:
     said = with_next_command("Member 0 died", "up", "agraph")
     assert said == "Member 0 died. Then repeat: ansible-playbook up.yml -e federation_name=agraph"
