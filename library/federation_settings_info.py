@@ -40,7 +40,17 @@ options:
     default: ""
     type: str
   allowed_cidr:
-    description: Who may reach the manager.
+    description: Who may reach the manager. Empty for the caller's own public address alone.
+    default: ""
+    type: str
+  allow_world:
+    description: Whether O(allowed_cidr) may be everybody.
+    default: false
+    type: bool
+  address_service:
+    description:
+      - A URL that answers with the caller's public IPv4 address, as C(https://checkip.amazonaws.com/) does. Asked only
+        where O(allowed_cidr) is empty.
     default: ""
     type: str
   instance_type:
@@ -106,6 +116,10 @@ caller:
   description: The ARN of the caller.
   returned: success
   type: str
+caller_cidr:
+  description: The caller's own public address as a network, where it was looked for; empty otherwise.
+  returned: success
+  type: str
 """
 
 import contextlib
@@ -116,9 +130,20 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
-from ansible.module_utils.federation_settings import RESERVED_NAMES, Settings, problems, problems_with_name
+from ansible.module_utils.federation_settings import (
+    RESERVED_NAMES,
+    Settings,
+    cidr_of_caller,
+    problems,
+    problems_with_name,
+)
+from ansible.module_utils.urls import fetch_url
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+# The service answers with one line; anything longer is something else, such as the page of a captive portal.
+LONGEST_ADDRESS = 64
+OK = 200
+ADDRESS_SECONDS = 10
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
@@ -128,6 +153,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "public_subnet_cidr": {"default": ""},
     "private_subnet_cidr": {"default": ""},
     "allowed_cidr": {"default": ""},
+    "allow_world": {"type": "bool", "default": False},
+    "address_service": {"default": ""},
     "instance_type": {"default": ""},
     "image_id": {"default": ""},
     "key_name": {"default": "", "no_log": False},
@@ -190,6 +217,23 @@ def _unexpected(error: Exception, expected: str) -> str | None:
     return None
 
 
+def caller_cidr_or_problem(module: Any) -> tuple[str, str | None]:
+    """Ask a service on the internet from which address this machine is seen."""
+    service = module.params["address_service"]
+    response, info = fetch_url(module, service, timeout=ADDRESS_SECONDS)
+    if info["status"] == OK:
+        text = response.read(LONGEST_ADDRESS).decode("ascii", "replace").strip()
+        if cidr := cidr_of_caller(text):
+            return cidr, None
+        reason = f"{service} answers {text!r}, which is no IPv4 address"
+    else:
+        reason = f"{service}: {info['msg'].rstrip('.')}"
+    return "", (
+        f"Your own public address could not be found out ({reason}): set federation_allowed_cidr to the network that "
+        "may reach the manager, such as 203.0.113.7/32."
+    )
+
+
 def problem_with_plugin(path: str) -> str | None:
     """Run the session-manager-plugin and say why it cannot."""
     if not path:
@@ -226,9 +270,14 @@ def main() -> None:
         found = [refused] if refused else (problems_at_aws(module) if up else [])
     if up and (problem := problem_with_plugin(module.params["session_manager_plugin"])):
         found.append(problem)
+    caller_cidr = ""
+    # Nobody outside is told of a run that cannot go on anyway.
+    if up and not module.params["allowed_cidr"] and not found:
+        caller_cidr, problem = caller_cidr_or_problem(module)
+        found += [problem] if problem else []
     if found:
         module.fail_json(msg=" ".join(found), problems=found)
-    module.exit_json(changed=False, account=identity["Account"], caller=identity["Arn"])
+    module.exit_json(changed=False, account=identity["Account"], caller=identity["Arn"], caller_cidr=caller_cidr)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ HOURS = re.compile(r"[0-9]+([.][0-9]+)?")
 MOST_HOURS = 87600
 
 Network = ipaddress.IPv4Network
+EVERYBODY = Network("0.0.0.0/0")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Settings:
     public_subnet_cidr: str
     private_subnet_cidr: str
     allowed_cidr: str
+    allow_world: bool
+    address_service: str
     image_id: str
     key_name: str
     key_file: str
@@ -75,8 +78,7 @@ def _problems_with_networks(settings: Settings) -> Iterator[str]:
             )
         else:
             networks[setting] = network
-    if _network(settings.allowed_cidr) is None:
-        yield _not_a_network("allowed_cidr", settings.allowed_cidr)
+    yield from _problems_with_callers(settings)
     vpc = networks.pop("vpc_cidr", None)
     for setting, network in networks.items():
         if vpc and not network.subnet_of(vpc):
@@ -87,6 +89,30 @@ def _problems_with_networks(settings: Settings) -> Iterator[str]:
             f"{networks['private_subnet_cidr']} overlap: choose two separate parts of the VPC."
         )
     yield from _problems_with_member_count(settings, networks.get("private_subnet_cidr"))
+
+
+def _problems_with_callers(settings: Settings) -> Iterator[str]:
+    """Say why nobody, or everybody, could reach the manager."""
+    if not settings.allowed_cidr and not settings.address_service:
+        yield (
+            "federation_allowed_cidr and federation_address_service are both empty: name the network that may reach "
+            "the manager, such as 203.0.113.7/32, or a service that tells your own address."
+        )
+    elif settings.allowed_cidr and (network := _network(settings.allowed_cidr)) is None:
+        yield _not_a_network("allowed_cidr", settings.allowed_cidr)
+    elif settings.allowed_cidr and network == EVERYBODY and not settings.allow_world:
+        yield (
+            f"federation_allowed_cidr {EVERYBODY} would let the whole world reach the manager: name your own network, "
+            "leave it empty for your own address alone, or mean it with -e federation_allow_world=true."
+        )
+
+
+def cidr_of_caller(text: str) -> str | None:
+    """Return the network that is one address alone, as a service that tells callers their address has written it."""
+    try:
+        return str(ipaddress.IPv4Network(ipaddress.IPv4Address(text.strip())))
+    except ValueError:
+        return None
 
 
 def _problems_with_member_count(settings: Settings, subnet: Network | None) -> Iterator[str]:

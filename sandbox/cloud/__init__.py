@@ -12,6 +12,7 @@
 | `instances`, `nat_gateways`, `addresses` | states that take time; addresses that come from their subnet |
 | `networks`, `gateways_and_routes`, `tags`, `images` | what may be made, and what may not yet be deleted |
 | `identity`, `parameters`, `buckets`, `managed` | IAM, STS and SSM, S3; which instances Systems Manager may have |
+| `public_address` | what checkip.amazonaws.com is: the caller's address |
 | `metadata` | what an instance's metadata service answers |
 | `network`, `machines` | the two ways to the hosts: the desired network, and orders for machines |
 | `context`, `schedule` | what the backends share; what happens by itself after a while |

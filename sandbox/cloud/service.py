@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.model import OperationNotFoundError
 
-from sandbox.cloud import calls, context, environment
+from sandbox.cloud import calls, context, environment, public_address
 from sandbox.cloud.arguments import arguments_of
 from sandbox.cloud.authorisation import checks
 from sandbox.cloud.authorisation.conditions import UnknownOperatorError
@@ -87,6 +87,8 @@ class Cloud:
 
     def application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, unless a fault is to strike it."""
+        if public_address.is_asked(environ):
+            return public_address.application(environ, start_response)
         return self._striking.answer(calls.identify(environ), environ, start_response, self._work)
 
     def _work(self, call: calls.Call, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

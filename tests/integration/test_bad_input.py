@@ -55,6 +55,15 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         "federation_vpc_cidr 'ten dot' is not an IPv4 network in CIDR notation: write it like 10.0.0.0/16, "
         "with no bits set behind the prefix.",
     ),
+    "the whole world": (
+        {"federation_allowed_cidr": "0.0.0.0/0"},
+        "federation_allowed_cidr 0.0.0.0/0 would let the whole world reach the manager: name your own network, leave "
+        "it empty for your own address alone, or mean it with -e federation_allow_world=true.",
+    ),
+    "nobody who tells the own address": (
+        {"federation_address_service": "http://127.0.0.1:9/"},
+        "Your own public address could not be found out (http://127.0.0.1:9/: ",
+    ),
     "bits behind the prefix": (
         {"federation_public_subnet_cidr": "10.0.0.7/24"},
         "federation_public_subnet_cidr '10.0.0.7/24' is not an IPv4 network in CIDR notation: write it like "
@@ -202,7 +211,7 @@ def test_aws_without_an_image(unchanged: Sandbox, aws: dict[str, str]) -> None:
     assert_is_refused(unchanged, calls, done, "federation_ami_id is not set: name an image of your region ")
 
 
-def test_aws_without_saying_who_may_reach_the_manager(unchanged: Sandbox, aws: dict[str, str]) -> None:
+def test_aws_where_nobody_says_who_may_reach_the_manager(unchanged: Sandbox, aws: dict[str, str]) -> None:
     calls = len(unchanged.journal())
-    done = up_on_aws({**aws, **keys(unchanged)}, federation_ami_id="ami-5616d82e")
-    assert_is_refused(unchanged, calls, done, "federation_allowed_cidr '' is not an IPv4 network in CIDR notation: ")
+    done = up_on_aws({**aws, **keys(unchanged)}, federation_ami_id="ami-5616d82e", federation_address_service="")
+    assert_is_refused(unchanged, calls, done, "federation_allowed_cidr and federation_address_service are both empty: ")

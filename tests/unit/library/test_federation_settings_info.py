@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +58,11 @@ def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Ru
         ({"public_subnet_cidr": "10.0.1.0/25"}, "overlap"),
         ({"private_subnet_cidr": "10.1.0.0/24"}, "federation_private_subnet_cidr 10.1.0.0/24 lies outside"),
         ({"allowed_cidr": "203.0.113.7"}, "federation_allowed_cidr '203.0.113.7' is not an IPv4 network"),
-        ({"allowed_cidr": ""}, "federation_allowed_cidr '' is not an IPv4 network"),
+        ({"allowed_cidr": ""}, "federation_allowed_cidr and federation_address_service are both empty: "),
+        (
+            {"allowed_cidr": "0.0.0.0/0"},
+            "federation_allowed_cidr 0.0.0.0/0 would let the whole world reach the manager",
+        ),
         ({"image_id": ""}, "the classic tutorial's was ami-5616d82e"),
         ({"image_id": "ami-0123456789abcdef0"}, "federation_ami_id ami-0123456789abcdef0 does not exist"),
         ({"instance_type": "t3.gigantic"}, "federation_instance_type 't3.gigantic' is not offered in us-west-2"),
@@ -77,6 +84,65 @@ def test_what_is_wrong_is_said(settings: dict[str, Any], run: Run, wrong: dict[s
     assert answer["failed"]
     assert sentence in answer["msg"]
     assert len(answer["problems"]) == 1
+
+
+@pytest.fixture
+def teller() -> Iterator[Callable[[int, str], str]]:
+    """Make services that answer whoever asks with a status and a text, and return their URLs."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def make(status: int, text: str) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *arguments: Any) -> None:
+                """Say nothing."""
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/"
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_without_a_network_the_callers_own_address_is_asked_for(
+    settings: dict[str, Any], run: Run, teller: Callable[[int, str], str]
+) -> None:
+    mine = {**settings, "allowed_cidr": "", "address_service": teller(200, "198.51.100.7\n")}
+    assert run(federation_settings_info, **mine)["caller_cidr"] == "198.51.100.7/32"
+    # Whoever names a network is asked for nothing.
+    named = {**mine, "allowed_cidr": "203.0.113.0/24", "address_service": "http://127.0.0.1:9/"}
+    assert run(federation_settings_info, **named)["caller_cidr"] == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "said"),
+    [
+        (200, "<html>Please sign in</html>", "answers '<html>Please sign in</html>', which is no IPv4 address"),
+        (200, "", "answers '', which is no IPv4 address"),
+        (200, "2001:db8::7\n", "which is no IPv4 address"),
+        (503, "198.51.100.7\n", "/: HTTP Error 503"),
+    ],
+)
+def test_an_address_that_cannot_be_found_out_is_an_error_and_never_the_world(
+    settings: dict[str, Any], run: Run, teller: Callable[[int, str], str], status: int, text: str, said: str
+) -> None:
+    answer = run(federation_settings_info, **{**settings, "allowed_cidr": "", "address_service": teller(status, text)})
+    assert answer["failed"]
+    assert answer["msg"].startswith("Your own public address could not be found out (http://127.0.0.1:")
+    assert said in answer["msg"]
+    assert answer["msg"].endswith("the network that may reach the manager, such as 203.0.113.7/32.")
+
+
+def test_the_world_may_come_in_where_it_is_meant(settings: dict[str, Any], run: Run) -> None:
+    answer = run(federation_settings_info, **{**settings, "allowed_cidr": "0.0.0.0/0", "allow_world": True})
+    assert not answer.get("failed")
 
 
 @pytest.mark.parametrize("hours", [0, "0", 8, "0.5", 0.0125, " 24 ", 87600])
