@@ -117,6 +117,7 @@ class Daemon:
             journal_path=self.directory / "journal.jsonl",
             throttling=self.throttling,
             faults=self.faults,
+            operator_address=known.operator_address,
         )
         self.cloud = cloud
         self._closing.callback(cloud.close)

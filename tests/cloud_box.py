@@ -65,6 +65,7 @@ class Box:
             access_key_id=KEY,
             secret_access_key=SECRET,
             journal_path=journal,
+            operator_address="198.51.100.7",
         )
         front.cloud = self.cloud
         self._clients = front.clients

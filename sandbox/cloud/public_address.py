@@ -1,4 +1,4 @@
-"""What https://checkip.amazonaws.com is on AWS: it answers with the caller's address, on a line."""
+"""What https://checkip.amazonaws.com is on AWS: it answers with the caller's public address, on a line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 PATH = "/.address"
 """Under the endpoint; no bucket's name can begin with a dot."""
+MACHINE = "127.0.0.1"
+"""Where a caller on the person's own machine comes from; to the sandbox's internet it has another address."""
 
 
 def is_asked(environ: dict[str, Any]) -> bool:
@@ -14,8 +16,9 @@ def is_asked(environ: dict[str, Any]) -> bool:
     return environ.get("PATH_INFO") == PATH and environ.get("REQUEST_METHOD") == "GET"
 
 
-def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer with the caller's address."""
-    body = f"{environ['REMOTE_ADDR']}\n".encode()
+def answer(environ: dict[str, Any], start_response: Callable[..., Any], operator: str) -> Iterable[bytes]:
+    """Answer with the caller's address, which is ``operator`` for all of the person's machine."""
+    caller = environ["REMOTE_ADDR"]
+    body = f"{operator if caller == MACHINE else caller}\n".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]

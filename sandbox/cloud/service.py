@@ -44,6 +44,7 @@ class Cloud:
         journal_path: Path | None,
         throttling: bool = False,
         faults: Book | None = None,
+        operator_address: str = public_address.MACHINE,
     ) -> None:
         environment.prepare()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -54,6 +55,7 @@ class Cloud:
 
         self.endpoint = endpoint
         self.gateway = gateway
+        self._operator_address = operator_address
         self.journal = Journal(journal_path)
         self.context = context.Context(
             world=world,
@@ -88,7 +90,7 @@ class Cloud:
     def application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, unless a fault is to strike it."""
         if public_address.is_asked(environ):
-            return public_address.application(environ, start_response)
+            return public_address.answer(environ, start_response, self._operator_address)
         return self._striking.answer(calls.identify(environ), environ, start_response, self._work)
 
     def _work(self, call: calls.Call, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

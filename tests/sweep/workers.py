@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from sweep.cycle import Cycle
+from sweep.cycle import PUNCTUAL, Cycle
 from sweep.points import FAILED, SKIPPED, Job, Outcome, Point, again, jobs, last_line
 
 TRIES = 3
@@ -41,8 +41,9 @@ class Sweep:
             each.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        first.start()
+        first.start(PUNCTUAL)
         totals = first.count()
+        first.start()
         for each in others:
             each.whole = first.whole
         return totals
