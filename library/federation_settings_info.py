@@ -61,6 +61,10 @@ options:
     description: The image of every instance.
     default: ""
     type: str
+  root_volume_gb:
+    description: The size of every root disk in GiB; V(0) for the image's own.
+    default: 0
+    type: raw
   key_name:
     description: The key pair, or nothing.
     default: ""
@@ -157,6 +161,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "address_service": {"default": ""},
     "instance_type": {"default": ""},
     "image_id": {"default": ""},
+    "root_volume_gb": {"type": "raw", "default": 0},
     "key_name": {"default": "", "no_log": False},
     "key_file": {"default": "", "no_log": False},
     "ttl_hours": {"type": "raw", "default": 0},

@@ -15,6 +15,8 @@ RESERVED_BEGINNINGS = ("aws", "ssm")
 # AWS keeps the first four addresses of a subnet and the last one.
 RESERVED_ADDRESSES = 5
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 28
+# In GiB; EBS has none of the type gp3 beyond it.
+LARGEST_VOLUME = 16384
 HOURS = re.compile(r"[0-9]+([.][0-9]+)?")
 # Ten years; a date that is too far away cannot be written.
 MOST_HOURS = 87600
@@ -36,6 +38,7 @@ class Settings:
     allow_world: bool
     address_service: str
     image_id: str
+    root_volume_gb: str | int
     key_name: str
     key_file: str
     ttl_hours: str | int | float
@@ -133,6 +136,12 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
         yield (
             "federation_ami_id is not set: name an image of your region that has AllegroGraph on it "
             "(the classic tutorial's was ami-5616d82e, in us-west-2)."
+        )
+    size = str(settings.root_volume_gb).strip()
+    if not re.fullmatch(r"[0-9]+", size) or int(size) > LARGEST_VOLUME:
+        yield (
+            f"federation_root_volume_gb '{size}' is no size: give whole GiB up to {LARGEST_VOLUME}, not below the "
+            "image's own, or 0 for just that."
         )
     if settings.key_name and not settings.key_file:
         yield "federation_key_file is empty: say where the private key of federation_key_name is to be written."

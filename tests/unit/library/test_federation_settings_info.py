@@ -71,6 +71,10 @@ def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Ru
             ({"ttl_hours": hours}, f"federation_ttl_hours '{hours}' is no number of hours")
             for hours in (-1, "soon", "", "nan", "inf", "1e3", "8 h", 87601, True)
         ),
+        *(
+            ({"root_volume_gb": size}, f"federation_root_volume_gb '{size}' is no size")
+            for size in (-1, "big", "", 7.5, 16385, "8 GB")
+        ),
         ({"on_failure": "weep"}, "federation_on_failure 'weep' is unknown"),
         ({"timeouts": {"agent_timeout": "soon"}}, "federation_agent_timeout 'soon' is no time"),
         (
