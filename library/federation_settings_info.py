@@ -23,6 +23,10 @@ options:
     description: The federation's name.
     required: true
     type: str
+  tags:
+    description: Further tags of everything that is made.
+    default: {}
+    type: raw
   member_count:
     description: How many members the federation has.
     default: 1
@@ -152,6 +156,7 @@ CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE 
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
     "name": {"required": True},
+    "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
     "vpc_cidr": {"default": ""},
     "public_subnet_cidr": {"default": ""},
