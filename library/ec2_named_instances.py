@@ -12,6 +12,8 @@ description:
   - Those of an entry with C(indexes) are launched by one call, since EC2 lets an account make only two such calls a
     second; either all of them come or none. The call gives each of them all tags but its own number, which it gets
     when it runs. Whatever is left without a number, since a run died before that, gets one the next time, or ends.
+  - Their metadata service takes requests with a session's token only, and answers to the instance itself alone (one
+    hop); where that was changed, it is repaired. Their disks are encrypted, of the type C(gp3), and end with them.
   - A launch that fails because the instance profile is too new is tried again, since nothing else tells when a profile
     is usable.
   - With O(state=absent) terminates everything in the scope and waits until it is terminated, if O(wait).
@@ -76,6 +78,10 @@ options:
     choices: [stop, terminate]
     default: stop
     type: str
+  root_volume_gb:
+    description: The size of the root disk in GiB; V(0) for the image's own. Only for instances that are launched.
+    default: 0
+    type: int
   profile_timeout:
     description: How long to try again while the instance profile is not yet usable, in seconds.
     default: 180
@@ -156,6 +162,8 @@ CALLS_AT_ONCE = 5
 POLL_SECONDS = 1.0
 # EC2 lets an account launch two a second, and a few more at first: many members are throttled on the way.
 THROTTLED = AWSRetry.jittered_backoff(retries=12, delay=2, max_delay=20)
+# A request that somebody lures a process on the node into making has no token, and none that was routed comes back.
+METADATA = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
 NOT_YET_USABLE = "Invalid IAM Instance Profile name"
 DEAD = {"shutting-down", "terminated"}
 
@@ -238,6 +246,8 @@ class Instances:
     def __init__(self, client: Any, parameters: Record) -> None:
         self.client = client
         self.parameters = parameters
+        self.root_device = ""
+        """The root disk's name in the image; found out before the first launch."""
         self.names: dict[str, str] = {}
         """What to call an instance, by its id, whatever its tags say."""
 
@@ -248,6 +258,14 @@ class Instances:
         pages = self.client.get_paginator("describe_instances").paginate(Filters=filters)
         found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
         return [each for each in found if scope.items() <= tags_of(each).items()]
+
+    def look_at_image(self) -> None:
+        """Find out what the image calls its root disk."""
+        image = self.parameters["image_id"]
+        images = self.client.describe_images(aws_retry=True, ImageIds=[image])["Images"]
+        if not images:
+            raise InstanceError(f"The image {image} does not exist here: name one of this region.")
+        self.root_device = str(images[0]["RootDeviceName"])
 
     def launch(self, wants: list[Record], token: str) -> dict[str, str]:
         """Launch instances with one call, again for as long as their profile is not usable yet; return ids by name."""
@@ -287,6 +305,9 @@ class Instances:
             tags = {**tags, "Name": first["series"]}
             del tags["Index"]
         tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
+        disk = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
+        if size := self.parameters["root_volume_gb"]:
+            disk["VolumeSize"] = size
         arguments = {
             "ImageId": self.parameters["image_id"],
             "InstanceType": self.parameters["instance_type"],
@@ -298,6 +319,8 @@ class Instances:
             "IamInstanceProfile": {"Name": self.parameters["instance_profile"]}
             if self.parameters["instance_profile"]
             else None,
+            "MetadataOptions": METADATA,
+            "BlockDeviceMappings": [{"DeviceName": self.root_device, "Ebs": disk}],
             "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume")],
         }
         return {
@@ -320,6 +343,10 @@ class Instances:
         if want["group_ids"] and groups != set(want["group_ids"]):
             wanted = {"InstanceId": identity, "Groups": want["group_ids"]}
             todo.append(lambda: client.modify_instance_attribute(aws_retry=True, **wanted))
+        if not METADATA.items() <= have.get("MetadataOptions", {}).items():
+            todo.append(
+                lambda: client.modify_instance_metadata_options(aws_retry=True, InstanceId=identity, **METADATA)
+            )
         if have["State"]["Name"] in ("stopping", "stopped"):
             todo.append(lambda: self._start(identity))
         return todo
@@ -386,6 +413,8 @@ def ensure_present(instances: Instances, wanted: list[Record], check_mode: bool)
         and any(is_unnumbered(want, have) for want in wanted)
     ]
     if not check_mode:
+        if missing:
+            instances.look_at_image()
         with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
             launched = [pool.submit(instances.launch, each, launch_token(each, existing)) for each in launches(missing)]
             for do in repairs:
@@ -450,6 +479,7 @@ def main() -> None:
         "key_name": {"default": "", "no_log": False},
         "user_data": {"default": ""},
         "shutdown_behavior": {"choices": ["stop", "terminate"], "default": "stop"},
+        "root_volume_gb": {"type": "int", "default": 0},
         "profile_timeout": {"type": "int", "default": 180},
         "wait": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 300},

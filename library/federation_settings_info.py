@@ -23,6 +23,10 @@ options:
     description: The federation's name.
     required: true
     type: str
+  tags:
+    description: Further tags of everything that is made.
+    default: {}
+    type: raw
   member_count:
     description: How many members the federation has.
     default: 1
@@ -61,6 +65,10 @@ options:
     description: The image of every instance.
     default: ""
     type: str
+  root_volume_gb:
+    description: The size of every root disk in GiB; V(0) for the image's own.
+    default: 0
+    type: raw
   key_name:
     description: The key pair, or nothing.
     default: ""
@@ -148,6 +156,7 @@ CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE 
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
     "name": {"required": True},
+    "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
     "vpc_cidr": {"default": ""},
     "public_subnet_cidr": {"default": ""},
@@ -157,6 +166,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "address_service": {"default": ""},
     "instance_type": {"default": ""},
     "image_id": {"default": ""},
+    "root_volume_gb": {"type": "raw", "default": 0},
     "key_name": {"default": "", "no_log": False},
     "key_file": {"default": "", "no_log": False},
     "ttl_hours": {"type": "raw", "default": 0},

@@ -15,6 +15,12 @@ RESERVED_BEGINNINGS = ("aws", "ssm")
 # AWS keeps the first four addresses of a subnet and the last one.
 RESERVED_ADDRESSES = 5
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 28
+# In GiB; EBS has none of the type gp3 beyond it.
+LARGEST_VOLUME = 16384
+# What all services take, S3 and IAM being the strictest; each takes 50 tags.
+TAG_KEY, TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
+OWN_TAGS = ("Federation", "Role", "Name", "Index", "Expires")
+MOST_TAGS = 50 - len(OWN_TAGS)
 HOURS = re.compile(r"[0-9]+([.][0-9]+)?")
 # Ten years; a date that is too far away cannot be written.
 MOST_HOURS = 87600
@@ -28,6 +34,7 @@ class Settings:
     """A federation's settings as the user gave them: nothing is converted yet, so that anything can be wrong."""
 
     name: str
+    tags: object
     member_count: str | int
     vpc_cidr: str
     public_subnet_cidr: str
@@ -36,6 +43,7 @@ class Settings:
     allow_world: bool
     address_service: str
     image_id: str
+    root_volume_gb: str | int
     key_name: str
     key_file: str
     ttl_hours: str | int | float
@@ -60,9 +68,28 @@ def problems(settings: Settings) -> list[str]:
     """Return a sentence for each setting that cannot work, most basic first."""
     return [
         *problems_with_name(settings.name),
+        *_problems_with_tags(settings.tags),
         *_problems_with_networks(settings),
         *_problems_with_instances(settings),
     ]
+
+
+def _problems_with_tags(tags: object) -> Iterator[str]:
+    if not isinstance(tags, dict):
+        yield f'federation_tags \'{tags}\' are no tags: write them like {{"CostCenter": "42"}}.'
+        return
+    if len(tags) > MOST_TAGS:
+        yield f"federation_tags has {len(tags)} tags, and AWS has room for {MOST_TAGS} beside our own: give fewer."
+    for key, value in tags.items():
+        if key in OWN_TAGS:
+            yield f"federation_tags has the key '{key}', by which a federation is known: choose another key."
+        elif str(key).lower().startswith("aws:"):
+            yield f"federation_tags has the key '{key}', and AWS keeps aws: for itself: choose another key."
+        elif not TAG_KEY.fullmatch(str(key)) or not TAG_VALUE.fullmatch(str(value)):
+            yield (
+                f"federation_tags has the tag '{key}': '{value}', which not every service of AWS's takes: use letters, "
+                "digits, spaces and _.:/=+-@, up to 128 for the key and 256 for the value."
+            )
 
 
 def _problems_with_networks(settings: Settings) -> Iterator[str]:
@@ -133,6 +160,12 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
         yield (
             "federation_ami_id is not set: name an image of your region that has AllegroGraph on it "
             "(the classic tutorial's was ami-5616d82e, in us-west-2)."
+        )
+    size = str(settings.root_volume_gb).strip()
+    if not re.fullmatch(r"[0-9]+", size) or int(size) > LARGEST_VOLUME:
+        yield (
+            f"federation_root_volume_gb '{size}' is no size: give whole GiB up to {LARGEST_VOLUME}, not below the "
+            "image's own, or 0 for just that."
         )
     if settings.key_name and not settings.key_file:
         yield "federation_key_file is empty: say where the private key of federation_key_name is to be written."

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from library import ec2_named_instances
 from library.ec2_named_instances import (
+    METADATA,
     InstanceError,
     Instances,
     assign,
@@ -37,7 +38,8 @@ class Cloud:
         identity = f"i-{len(self.instances)}"
         tag_list = [{"Key": key, "Value": value} for key, value in {**SCOPE, **tags}.items()]
         groups = [{"GroupId": "g"}]
-        described = {"InstanceId": identity, "State": {"Name": state}, "Tags": tag_list, "SecurityGroups": groups}
+        described: dict[str, Any] = {"MetadataOptions": {**METADATA, "State": "applied"}}
+        described |= {"InstanceId": identity, "State": {"Name": state}, "Tags": tag_list, "SecurityGroups": groups}
         self.instances.append({**described, "LaunchTime": len(self.instances)})
         return identity
 
@@ -75,6 +77,12 @@ class Cloud:
         tags = {tag["Key"]: tag["Value"] for tag in [*have["Tags"], *Tags]}
         have["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
 
+    def describe_images(self, ImageIds: list[str], **_: Any) -> dict[str, Any]:  # noqa: N803  # AWS's names
+        return {"Images": [{"RootDeviceName": "/dev/xvda"}] if ImageIds == ["ami-0"] else []}
+
+    def modify_instance_metadata_options(self, **asked: Any) -> None:
+        self.calls.append(f"metadata {asked['InstanceId']} {asked['HttpTokens']} {asked['HttpPutResponseHopLimit']}")
+
     def modify_instance_attribute(self, **asked: Any) -> None:
         self.calls.append(f"groups {asked['InstanceId']}")
 
@@ -99,6 +107,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 def handle(cloud: Cloud, **parameters: Any) -> Instances:
     defaults = {"image_id": "ami-0", "instance_type": "t3.medium", "instance_profile": "p", "key_name": ""}
+    defaults |= {"root_volume_gb": 0}
     times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "wait": True, "timeout": 5}
     return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
 
@@ -278,6 +287,32 @@ def test_a_member_that_dies_before_it_has_its_number_is_named_by_it(cloud: Cloud
     cloud.paginate = dying  # type: ignore[method-assign]
     with pytest.raises(InstanceError, match=r"f-member-1 \(i-1\) died before it was running"):
         ensure_present(handle(cloud), WANTED[1:], check_mode=False)
+
+
+@pytest.mark.parametrize("size", [0, 40])
+def test_disks_are_encrypted_and_the_metadata_wants_a_token(cloud: Cloud, size: int) -> None:
+    ensure_present(handle(cloud, root_volume_gb=size), WANTED, check_mode=False)
+    for asked in cloud.asked:
+        (disk,) = asked["BlockDeviceMappings"]
+        kept = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
+        assert disk == {"DeviceName": "/dev/xvda", "Ebs": kept | ({"VolumeSize": size} if size else {})}
+        assert asked["MetadataOptions"] == {
+            "HttpEndpoint": "enabled",
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 1,
+        }
+
+
+def test_a_metadata_service_that_was_opened_is_closed_again(cloud: Cloud) -> None:
+    cloud.add_all()
+    cloud.instances[1]["MetadataOptions"]["HttpTokens"] = "optional"
+    made = ensure_present(handle(cloud), WANTED, check_mode=False)
+    assert (made["changed"], cloud.calls) == (True, ["metadata i-1 required 1"])
+
+
+def test_an_image_that_is_not_there_is_said(cloud: Cloud) -> None:
+    with pytest.raises(InstanceError, match="The image ami-9 does not exist here: "):
+        ensure_present(handle(cloud, image_id="ami-9"), WANTED, check_mode=False)
 
 
 def test_all_that_one_call_did_not_launch_are_named(cloud: Cloud) -> None:

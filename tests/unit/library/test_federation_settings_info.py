@@ -71,6 +71,16 @@ def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Ru
             ({"ttl_hours": hours}, f"federation_ttl_hours '{hours}' is no number of hours")
             for hours in (-1, "soon", "", "nan", "inf", "1e3", "8 h", 87601, True)
         ),
+        *(
+            ({"root_volume_gb": size}, f"federation_root_volume_gb '{size}' is no size")
+            for size in (-1, "big", "", 7.5, 16385, "8 GB")
+        ),
+        ({"tags": "Cost=1"}, "federation_tags 'Cost=1' are no tags: write them like "),
+        ({"tags": {"Role": "x"}}, "federation_tags has the key 'Role', by which a federation is known"),
+        ({"tags": {"aws:x": "y"}}, "federation_tags has the key 'aws:x', and AWS keeps aws: for itself"),
+        ({"tags": {"Cost": "1;2"}}, "federation_tags has the tag 'Cost': '1;2', which not every service"),
+        ({"tags": {"x" * 129: "y"}}, "which not every service of AWS's takes"),
+        ({"tags": {f"k{each}": "v" for each in range(46)}}, "federation_tags has 46 tags, and AWS has room for 45"),
         ({"on_failure": "weep"}, "federation_on_failure 'weep' is unknown"),
         ({"timeouts": {"agent_timeout": "soon"}}, "federation_agent_timeout 'soon' is no time"),
         (
@@ -143,6 +153,11 @@ def test_an_address_that_cannot_be_found_out_is_an_error_and_never_the_world(
 def test_the_world_may_come_in_where_it_is_meant(settings: dict[str, Any], run: Run) -> None:
     answer = run(federation_settings_info, **{**settings, "allowed_cidr": "0.0.0.0/0", "allow_world": True})
     assert not answer.get("failed")
+
+
+@pytest.mark.parametrize("tags", [{}, {"CostCenter": 42, "Team": "Graph + Co", "Größe": ""}])
+def test_further_tags(settings: dict[str, Any], run: Run, tags: dict[str, Any]) -> None:
+    assert not run(federation_settings_info, **{**settings, "tags": tags}).get("failed")
 
 
 @pytest.mark.parametrize("hours", [0, "0", 8, "0.5", 0.0125, " 24 ", 87600])
