@@ -85,6 +85,23 @@ class SandboxEC2Response(EC2Answers, EC2Response):  # type: ignore[misc]
                 self.ec2_backend.associate_iam_instance_profile(instance.id, name, arn)
         return result
 
+    def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
+        """Return the disks that are asked for; what is not said of the root disk is the image's."""
+        images = self.ec2_backend.describe_images(ami_ids=[image]) if (image := self._get_param("ImageId")) else []
+        own = {each["DeviceName"]: each["Ebs"] for found in images for each in found.block_device_mappings}
+        for each in self._get_param("BlockDeviceMappings", []):
+            disk, known = each.get("Ebs", {}), own.get(each.get("DeviceName"))
+            if known is None or "SnapshotId" in disk:
+                continue
+            size = disk.setdefault("VolumeSize", known["VolumeSize"])
+            if int(size) < known["VolumeSize"]:
+                raise refusal(
+                    "InvalidBlockDeviceMapping",
+                    f"Volume of size {size}GB is smaller than snapshot '{known['SnapshotId']}', "
+                    f"expect size >= {known['VolumeSize']}GB",
+                )
+        return super()._parse_block_device_mapping()  # type: ignore[no-any-return]
+
     def _state_changes(self, key: str, changes: list[tuple[Any, Any]]) -> ActionResult:
         return ActionResult(
             {

@@ -275,3 +275,16 @@ def test_a_dry_run_looks_at_everything(box: Box) -> None:
     )
     assert code(lambda: box.ec2.run_instances(**launch | {"InstanceType": "t3.huge"})) == "InvalidParameterValue"
     assert box.ec2.describe_instances()["Reservations"] == []
+
+
+def test_what_is_not_said_of_the_root_disk_is_the_images(box: Box) -> None:
+    subnet = box.subnet(box.vpc())
+
+    def disk(**asked: Any) -> dict[str, Any]:
+        mappings = [{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "VolumeType": "gp3", **asked}}]
+        instance = until(lambda: box.instance(box.run(subnet, BlockDeviceMappings=mappings)))
+        (shown,) = instance["BlockDeviceMappings"]
+        return dict(box.ec2.describe_volumes(VolumeIds=[shown["Ebs"]["VolumeId"]])["Volumes"][0])
+
+    assert [(each["Size"], each["Encrypted"]) for each in (disk(), disk(VolumeSize=20))] == [(8, True), (20, True)]
+    assert code(lambda: disk(VolumeSize=4)) == "InvalidBlockDeviceMapping"
