@@ -25,8 +25,8 @@ PLAIN = (
     (re.compile(r"\b\d+(\.\d+)? s\b"), "N s"),
     (re.compile(r" \(reached max retries: \d+\)"), ""),
     (re.compile(r"\(\d+ changes?, the last: [^)]*\)"), "(N changes, the last: …)"),
-    # The manager and the members are launched by two calls at once; either may be the one that is refused.
-    (re.compile(r"\bagraph-manager was not|\bagraph-member-0 and agraph-member-1 were not"), "agraph-… was not"),
+    # The manager and the members are launched by two calls at once; either may be the one that is struck.
+    (re.compile(r"\bagraph-(?:manager|member-0)(?= was not launched| \(i-…\) died before)"), "agraph-…"),
     (re.compile(r"\bis (?:shutting-down|terminated) \("), "is terminated ("),
     (re.compile(r" -e federation_(member_count|\w+_timeout)=\d+"), ""),
 )
