@@ -106,7 +106,12 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 def handle(cloud: Cloud, **parameters: Any) -> Instances:
-    defaults = {"image_id": "ami-0", "instance_type": "t3.medium", "instance_profile": "p", "key_name": ""}
+    defaults: dict[str, Any] = {
+        "image_id": "ami-0",
+        "instance_type": "t3.medium",
+        "instance_profile": "p",
+        "key_name": "",
+    }
     defaults |= {"root_volume_gb": 0}
     times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "wait": True, "timeout": 5}
     return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
