@@ -131,6 +131,7 @@ caller_cidr:
 """
 
 import contextlib
+import re
 import subprocess
 from typing import Any
 
@@ -237,7 +238,9 @@ def caller_cidr_or_problem(module: Any) -> tuple[str, str | None]:
             return cidr, None
         reason = f"{service} answers {text!r}, which is no IPv4 address"
     else:
-        reason = f"{service}: {info['msg'].rstrip('.')}"
+        # Python's own words stand around those of the system.
+        said = re.sub(r".*<urlopen error (\[Errno -?\d+\] )?(.*)>", r"\2", str(info["msg"]))
+        reason = f"{service}: {said.rstrip('.')}"
     return "", (
         f"Your own public address could not be found out ({reason}): set federation_allowed_cidr to the network that "
         "may reach the manager, such as 203.0.113.7/32."

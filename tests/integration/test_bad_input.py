@@ -62,7 +62,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nobody who tells the own address": (
         {"federation_address_service": "http://127.0.0.1:9/"},
-        "Your own public address could not be found out (http://127.0.0.1:9/: ",
+        "Your own public address could not be found out (http://127.0.0.1:9/: Connection refused): set ",
     ),
     "bits behind the prefix": (
         {"federation_public_subnet_cidr": "10.0.0.7/24"},

@@ -232,7 +232,10 @@ def test_a_killed_one_leaves_nothing_either(tmp_path: Path) -> None:
     sandbox = Anywhere(tmp_path / "home", ())
     sandbox.say("start", "--isolation", "none")
     eventually(lambda: sandbox.on(next(iter(sandbox.launch())), "setsid sleep 1000 > /dev/null 2>&1 & echo begun"))
-    os.kill(sandbox.state["pid"], 9)
+    killed = sandbox.state["pid"]
+    os.kill(killed, 9)
+    # The kernel takes a moment to end it.
+    eventually(lambda: not Path(f"/proc/{killed}/exe").exists())
     assert sandbox.say("stop") == "sandbox: was not running\n"
     assert processes(sandbox.home) == []
     assert not sandbox.home.exists()

@@ -75,8 +75,9 @@ def test_check_mode_makes_nothing_and_names_what_up_makes(sandbox: Sandbox) -> N
     assert made.last_line.startswith("up: ready federation=agraph manager=127."), str(made)
     assert made.last_line.endswith(" members=2"), str(made)
     # What happens on the nodes needs nodes: check mode stops where the cloud ends.
+    # In which order is chance where two lanes go side by side.
     cloud = [name for name in made.changes if name in checked.changes]
-    assert checked.changes == cloud, f"{checked}\n{made}"
+    assert sorted(checked.changes) == sorted(cloud), f"{checked}\n{made}"
     assert len(checked.changes) >= 15, str(checked)
     assert set(made.changes) - set(checked.changes) <= {ON_MEMBERS}, str(made)
 
