@@ -25,6 +25,11 @@ ERRORS = (VerbError, ControlError, BotoCoreError, ClientError, AssertionError, O
 """What is the point's own failure, after which the others go on, with a new sandbox."""
 
 
+def done(journal: list[dict[str, Any]]) -> int:
+    """Return how many calls changed something; chance is whether one is refused, as a launch with a new profile is."""
+    return sum(call["changing"] and call["error"] is None for call in journal)
+
+
 class Cycle:
     """One sandbox, and what is done in it."""
 
@@ -40,6 +45,8 @@ class Cycle:
             {
                 "federation_name": FEDERATION,
                 "federation_member_count": members,
+                # Each sandbox sees this machine from another address; what is made has to be alike.
+                "federation_allowed_cidr": "127.0.0.0/8",
                 "federation_key_name": f"{FEDERATION}-sweep",
                 "federation_key_file": str(self.key_file),
             },
@@ -71,8 +78,8 @@ class Cycle:
         end = len(self.sandbox.journal())
         self.down()
         journal = self.sandbox.journal()
-        ups = sum(call["changing"] for call in journal[start:middle])
-        return {"up": ups, "resume": ups, "down": sum(call["changing"] for call in journal[end:])}
+        ups, downs = done(journal[start:middle]), done(journal[end:])
+        return {"up": ups, "resume": ups, "down": downs}
 
     def made(self) -> Picture:
         """Return what there is of the federation."""
