@@ -160,7 +160,7 @@ Record = dict[str, Any]
 # More at once only meets EC2's throttle.
 CALLS_AT_ONCE = 5
 POLL_SECONDS = 1.0
-# EC2 lets an account launch two a second, and a few more at first: many members are throttled on the way.
+# EC2 has buckets of its own for launches and tags, and other users of the account drink from them, too.
 THROTTLED = AWSRetry.jittered_backoff(retries=12, delay=2, max_delay=20)
 # A request that somebody lures a process on the node into making has no token, and none that was routed comes back.
 METADATA = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}

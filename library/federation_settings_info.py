@@ -133,6 +133,7 @@ caller_cidr:
 import contextlib
 import re
 import subprocess
+from http import HTTPStatus
 from typing import Any
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
@@ -151,7 +152,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 # The service answers with one line; anything longer is something else, such as the page of a captive portal.
 LONGEST_ADDRESS = 64
-OK = 200
 ADDRESS_SECONDS = 10
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -232,7 +232,7 @@ def caller_cidr_or_problem(module: Any) -> tuple[str, str | None]:
     """Ask a service on the internet from which address this machine is seen."""
     service = module.params["address_service"]
     response, info = fetch_url(module, service, timeout=ADDRESS_SECONDS)
-    if info["status"] == OK:
+    if info["status"] == HTTPStatus.OK:
         text = response.read(LONGEST_ADDRESS).decode("ascii", "replace").strip()
         if cidr := cidr_of_caller(text):
             return cidr, None

@@ -120,14 +120,15 @@ def _problems_with_networks(settings: Settings) -> Iterator[str]:
 
 def _problems_with_callers(settings: Settings) -> Iterator[str]:
     """Say why nobody, or everybody, could reach the manager."""
-    if not settings.allowed_cidr and not settings.address_service:
-        yield (
-            "federation_allowed_cidr and federation_address_service are both empty: name the network that may reach "
-            "the manager, such as 203.0.113.7/32, or a service that tells your own address."
-        )
-    elif settings.allowed_cidr and (network := _network(settings.allowed_cidr)) is None:
+    if not settings.allowed_cidr:
+        if not settings.address_service:
+            yield (
+                "federation_allowed_cidr and federation_address_service are both empty: name the network that may "
+                "reach the manager, such as 203.0.113.7/32, or a service that tells your own address."
+            )
+    elif (network := _network(settings.allowed_cidr)) is None:
         yield _not_a_network("allowed_cidr", settings.allowed_cidr)
-    elif settings.allowed_cidr and network == EVERYBODY and not settings.allow_world:
+    elif network == EVERYBODY and not settings.allow_world:
         yield (
             f"federation_allowed_cidr {EVERYBODY} would let the whole world reach the manager: name your own network, "
             "leave it empty for your own address alone, or mean it with -e federation_allow_world=true."
