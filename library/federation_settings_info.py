@@ -65,6 +65,18 @@ options:
     description: The image of every instance.
     default: ""
     type: str
+  user:
+    description: The superuser of AllegroGraph on the image.
+    default: ""
+    type: str
+  password_known:
+    description: Whether the superuser's password on the image was given; the password itself stays outside.
+    default: true
+    type: bool
+  reader:
+    description: The user who is to read, and nothing else.
+    default: reader
+    type: str
   root_volume_gb:
     description: The size of every root disk in GiB; V(0) for the image's own.
     default: 0
@@ -167,6 +179,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "address_service": {"default": ""},
     "instance_type": {"default": ""},
     "image_id": {"default": ""},
+    "user": {"default": ""},
+    "password_known": {"type": "bool", "default": True, "no_log": False},
+    "reader": {"default": "reader"},
     "root_volume_gb": {"type": "raw", "default": 0},
     "key_name": {"default": "", "no_log": False},
     "key_file": {"default": "", "no_log": False},
