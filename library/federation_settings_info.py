@@ -211,7 +211,7 @@ def identity_or_problem(module: Any) -> tuple[dict[str, str], str | None]:
         return {}, f"AWS could not be asked who is calling ({error}): {CREDENTIALS_HELP}"
 
 
-def date_of(answer: dict[str, Any]) -> str:
+def date_of(answer: Any) -> str:
     """Return when AWS says that it has answered."""
     return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
 
@@ -247,17 +247,18 @@ def problems_at_aws(module: Any) -> list[str]:
 
 def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any]) -> list[str]:
     """Ask EC2 and Service Quotas what the account may do and has room for."""
-    given = module.params
-    wish = Wish(given["name"], module.region, given["image_id"], given["instance_type"], 1 + int(given["member_count"]))
-    dry_runs = {
-        "create_vpc": {"CidrBlock": given["vpc_cidr"]},
+    params = module.params
+    instances = 1 + int(params["member_count"])
+    wish = Wish(params["name"], module.region, params["image_id"], params["instance_type"], instances)
+    dry_runs: dict[str, dict[str, Any]] = {
+        "create_vpc": {"CidrBlock": params["vpc_cidr"]},
         "create_internet_gateway": {},
         "allocate_address": {"Domain": "vpc"},
         "run_instances": {"ImageId": wish.image, "InstanceType": wish.instance_type, "MinCount": 1, "MaxCount": 1},
     }
     try:
         with ThreadPoolExecutor(len(dry_runs)) as pool:
-            tried = [pool.submit(problem_with_permission, client, *each) for each in dry_runs.items()]
+            tried = [pool.submit(problem_with_permission, client, name, asked) for name, asked in dry_runs.items()]
             stock, zones = stock_of(client), zones_of(client, wish.instance_type)
         found = [problem for each in tried if (problem := each.result())]
     except ClientError as error:
