@@ -14,9 +14,10 @@ version_added: 0.1.0
 options:
   purpose:
     description:
-      - For C(up) all settings matter, for anything else only the name, the region and the credentials.
+      - For C(up) and C(preflight) all settings matter, and what the account has room and permission for; for anything
+        else only the name, the region and the credentials.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, down, leftovers, status]
+    choices: [up, preflight, down, leftovers, status]
     default: up
     type: str
   name:
@@ -152,6 +153,17 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
+from ansible.module_utils.federation_account import (
+    Wish,
+    problem_with_architecture,
+    problem_with_clock,
+    problems_with_permissions,
+    problems_with_quotas,
+    quotas_of,
+    stands,
+    stock_of,
+    zones_of,
+)
 from ansible.module_utils.federation_settings import (
     RESERVED_NAMES,
     Settings,
@@ -167,7 +179,7 @@ LONGEST_ADDRESS = 64
 ADDRESS_SECONDS = 10
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
+    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status"], "default": "up"},
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
@@ -208,18 +220,27 @@ def identity_or_problem(module: Any) -> tuple[dict[str, str], str | None]:
     except (NoCredentialsError, PartialCredentialsError):
         return {}, f"No AWS credentials were found: {CREDENTIALS_HELP}"
     except ClientError as error:
-        return {}, f"AWS refused the credentials ({error.response['Error']['Code']}): {CREDENTIALS_HELP}"
+        # With a clock that is far off, no credentials are good.
+        refused = f"AWS refused the credentials ({error.response['Error']['Code']}): {CREDENTIALS_HELP}"
+        return {}, problem_with_clock(date_of(error.response)) or refused
     except BotoCoreError as error:
         return {}, f"AWS could not be asked who is calling ({error}): {CREDENTIALS_HELP}"
 
 
+def date_of(answer: Any) -> str:
+    """Return when AWS says that it has answered."""
+    return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+
+
 def problems_at_aws(module: Any) -> list[str]:
-    """Ask EC2 whether image and type exist in the region."""
+    """Ask EC2 whether image and type exist in the region and fit, and whether the account has room and permission."""
     image, instance_type, region = (module.params[key] for key in ("image_id", "instance_type", "region"))
     client = module.client("ec2")
     found = []
+    images, types = [], []
     try:
-        if not client.describe_images(ImageIds=[image])["Images"]:
+        images = client.describe_images(ImageIds=[image])["Images"]
+        if not images:
             raise LookupError
     except (ClientError, LookupError) as error:
         if unexpected := _unexpected(error, "InvalidAMIID"):
@@ -229,12 +250,37 @@ def problems_at_aws(module: Any) -> list[str]:
             "name an image of that region that has AllegroGraph on it."
         )
     try:
-        client.describe_instance_types(InstanceTypes=[instance_type])
+        types = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     except ClientError as error:
         if unexpected := _unexpected(error, "InvalidInstanceType"):
             return [f"The type {instance_type} could not be looked up: {unexpected}"]
         found.append(f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.")
-    return found
+    if found:
+        return found
+    fit = problem_with_architecture(images[0], types[0])
+    return [*([fit] if fit else []), *problems_with_account(module, client, types[0])]
+
+
+def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any]) -> list[str]:
+    """Ask EC2 and Service Quotas what the account may do and has room for; of what stands already, nothing."""
+    params = module.params
+    instances = 1 + int(params["member_count"])
+    wish = Wish(params["name"], module.region, params["instance_type"], instances)
+    tags = {**params["tags"], "Federation": params["name"], "Role": "network"}
+    try:
+        stock = stock_of(client)
+        if stands(wish, stock):
+            return []
+        found = problems_with_permissions(client, params["vpc_cidr"], tags)
+        zones = zones_of(client, wish.instance_type)
+    except ClientError as error:
+        reason = error.response["Error"]
+        return [
+            f"The account could not be looked at ({reason['Code']}: {reason['Message'].rstrip('.')}): have it allowed."
+        ]
+    processors = int(instance_type.get("VCpuInfo", {}).get("DefaultVCpus", 1))
+    quota = quotas_of(module.client("service-quotas"))
+    return found + list(problems_with_quotas(wish, stock, quota, zones, processors))
 
 
 def _unexpected(error: Exception, expected: str) -> str | None:
@@ -285,7 +331,7 @@ def problem_with_plugin(path: str) -> str | None:
 def main() -> None:
     """Collect everything that is wrong, then fail with all of it or return who is calling."""
     module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True)
-    up = module.params["purpose"] == "up"
+    up = module.params["purpose"] in ("up", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
@@ -295,7 +341,8 @@ def main() -> None:
         found.append(problem)
     elif not found:
         identity, refused = identity_or_problem(module)
-        found = [refused] if refused else (problems_at_aws(module) if up else [])
+        clock = None if refused else problem_with_clock(date_of(identity))
+        found = [refused] if refused else [*([clock] if clock else []), *(problems_at_aws(module) if up else [])]
     if up and (problem := problem_with_plugin(module.params["session_manager_plugin"])):
         found.append(problem)
     caller_cidr = ""

@@ -172,8 +172,8 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
         )
     if settings.reader == settings.user:
         yield (
-            f"federation_agraph_reader and federation_agraph_user are both {settings.user}: choose another name for the "
-            "user who may only read."
+            f"federation_agraph_reader and federation_agraph_user are both {settings.user}: choose another name for "
+            "the user who may only read."
         )
     size = str(settings.root_volume_gb).strip()
     if not re.fullmatch(r"[0-9]+", size) or int(size) > LARGEST_VOLUME:
