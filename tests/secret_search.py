@@ -15,6 +15,7 @@ from pathlib import Path
 # Long enough for a zipped module, which Ansible writes in base64 into a script.
 ENCODED = re.compile(rb"[A-Za-z0-9+/]{200,}={0,2}")
 LARGEST_FILE = 64 << 20
+LOOKS = 4
 
 
 def forms(secret: str) -> list[bytes]:
@@ -73,6 +74,7 @@ class Processes:
 
     def __init__(self) -> None:
         self.seen: set[bytes] = set()
+        self._looks: dict[str, int] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -89,10 +91,11 @@ class Processes:
         return any(holds(each, secret) for each in self.seen)
 
     def _watch(self) -> None:
-        own = str(os.getpid())
-        while not self._over.wait(0.02):
-            for process in Path("/proc").iterdir():
-                if process.name.isdigit() and process.name != own:
-                    for what in ("cmdline", "environ"):
-                        with contextlib.suppress(OSError):
-                            self.seen.add((process / what).read_bytes())
+        while not self._over.wait(0.03):
+            now = {each.name for each in Path("/proc").iterdir() if each.name.isdigit()}
+            # What a process becomes, it becomes soon after it was started; to look at all of them again would be dear.
+            self._looks = {process: self._looks.get(process, 0) + 1 for process in now}
+            for process in (each for each, looks in self._looks.items() if looks <= LOOKS):
+                for what in ("cmdline", "environ"):
+                    with contextlib.suppress(OSError):
+                        self.seen.add(Path("/proc", process, what).read_bytes())

@@ -35,6 +35,14 @@ class SandboxS3Backend(S3Backend):  # type: ignore[misc]
             raise InvalidBucketName
         return super().create_bucket(bucket_name, *more, **others)
 
+    def delete_bucket(self, bucket_name: str) -> Any:
+        """Delete an empty bucket, and its tags with it: the next one of its name has none."""
+        bucket = self.get_bucket(bucket_name)
+        deleted = super().delete_bucket(bucket_name)
+        if deleted is not None:
+            self.tagger.delete_all_tags_for_resource(bucket.arn)
+        return deleted
+
     def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
         return super()._truncate_result(result_keys, min(LARGEST, max_keys))
 

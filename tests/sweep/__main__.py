@@ -20,6 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--members", type=int, default=2, help="members of the federation (2)")
     parser.add_argument("--points", action="append", default=[], help="one point, such as up:3, resume:3 or down:7")
     parser.add_argument("--sample", type=int, default=0, help="so many points at random")
+    parser.add_argument("--go-on", action="store_true", help="keep what survived in the last sweep of the same product")
     parser.add_argument("--seed", type=int, default=None, help="what the random choice begins with")
     return parser.parse_args()
 
@@ -54,6 +55,8 @@ def main() -> int:
             say(f"seed {seed}: {' '.join(map(str, points))}")
         elif given.points:
             points = asked(given.points, totals)
+        if given.go_on:
+            say(f"{sweep.go_on(points)} points survived in the last sweep of the same product")
         line = sweep.run(points)
         for each in sweep.bad:
             print(each)

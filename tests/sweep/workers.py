@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import threading
@@ -9,10 +10,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from harness import ROOT
+
+from sweep import product
 from sweep.cycle import PUNCTUAL, Cycle
-from sweep.points import FAILED, SKIPPED, Job, Outcome, Point, again, jobs, last_line
+from sweep.points import FAILED, SKIPPED, SURVIVED, Job, Outcome, Point, again, jobs, last_line
 
+RESULT = "result.json"
 TRIES = 3
 """How often a point is tried at which no run was struck: calls come in another number now and then."""
 Say = Callable[[str], None]
@@ -27,6 +33,7 @@ class Sweep:
         self.outcomes: list[Outcome] = []
         self.points: list[Point] = []
         self.cycles = [Cycle(folder / f"sandbox-{number}", members) for number in range(workers)]
+        self._before: dict[str, Any] = {}
         self._jobs: deque[Job] = deque()
         self._tries: dict[Point, int] = {}
         self._lock = threading.Lock()
@@ -39,6 +46,8 @@ class Sweep:
         first, *others = self.cycles
         for each in self.cycles:
             each.stop()
+        with contextlib.suppress(OSError, ValueError):
+            self._before = json.loads((self.folder / RESULT).read_text())
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         first.start(PUNCTUAL)
@@ -48,10 +57,24 @@ class Sweep:
             each.whole = first.whole
         return totals
 
+    def go_on(self, points: list[Point]) -> int:
+        """Keep those of the points that survived in the sweep before this one, and return how many they are.
+
+        What it was a sweep of has to be the same to the letter; a sweep of anything else says nothing of this one.
+        """
+        if self._before.get("product") != product.digest(ROOT):
+            return 0
+        known = {Point(each["point"]["kind"], each["point"]["number"]): each for each in self._before["points"]}
+        kept = [point for point in points if point in known and known[point]["verdict"] == SURVIVED]
+        self.outcomes = [Outcome(each, SURVIVED, known[each]["seconds"], known[each]["call"]) for each in kept]
+        self._write()
+        return len(kept)
+
     def run(self, points: list[Point]) -> str:
-        """Do all points, and return the last line."""
+        """Do all points that have no outcome yet, and return the last line."""
         self.points = points
-        self._jobs.extend(jobs(points))
+        known = {each.point for each in self.outcomes}
+        self._jobs.extend(jobs([each for each in points if each not in known]))
         self._threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self.cycles]
         for each in self._threads:
             each.start()
@@ -127,7 +150,8 @@ class Sweep:
 
     def _write(self) -> None:
         content = {
+            "product": product.digest(ROOT),
             "line": last_line(self.points, self.outcomes),
             "points": [{**asdict(each), "mode": each.point.mode} for each in self.outcomes],
         }
-        (self.folder / "result.json").write_text(json.dumps(content, indent=2) + "\n")
+        (self.folder / RESULT).write_text(json.dumps(content, indent=2) + "\n")

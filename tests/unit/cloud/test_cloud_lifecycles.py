@@ -230,6 +230,14 @@ def test_a_fresh_account_looks_like_one(box: Box) -> None:
     assert not box.world.networks
 
 
+def test_a_bucket_made_anew_has_none_of_the_tags_of_the_one_before(box: Box) -> None:
+    for attempt in range(2):
+        box.s3.create_bucket(Bucket="a-bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        assert code(lambda: box.s3.get_bucket_tagging(Bucket="a-bucket")) == "NoSuchTagSet"
+        box.s3.put_bucket_tagging(Bucket="a-bucket", Tagging={"TagSet": [{"Key": "Made", "Value": str(attempt)}]})
+        box.s3.delete_bucket(Bucket="a-bucket")
+
+
 def test_an_instance_without_a_subnet_goes_to_the_default_vpc(box: Box) -> None:
     made = box.ec2.run_instances(ImageId=AGRAPH, InstanceType="t3.medium", MinCount=1, MaxCount=1)["Instances"][0]
     default = box.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sweep import product, workers
 from sweep.cycle import Cycle
 from sweep.points import FAILED, SKIPPED, SURVIVED, Point
 from sweep.verbs import NotStruckError, VerbError
@@ -68,3 +69,45 @@ def test_a_removal_that_fails_after_a_run_that_was_never_struck_fails_its_point(
     monkeypatch.setattr(cycle, "down", lambda: down(cycle))
     sweep.run([NEVER])
     assert [(each.verdict, each.why) for each in sweep.outcomes] == [(FAILED, "something is left")]
+
+
+def test_a_sweep_goes_on_where_the_last_one_of_the_same_product_was(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [Point("up", 1), WRONG, LEFT, Point("down", 1)]
+    sweep.run(points)
+
+    def gone_on(product: str) -> tuple[int, list[Point]]:
+        own, done = Sweep(tmp_path, workers=1, members=1, say=lambda line: None), list[Point]()
+        (cycle,) = own.cycles
+        monkeypatch.setattr(workers.product, "digest", lambda root: product)
+        for name in ("start", "stop"):
+            monkeypatch.setattr(cycle, name, lambda *_: None)
+        monkeypatch.setattr(cycle, "count", lambda: {"up": 2, "resume": 1, "down": 1})
+        monkeypatch.setattr(cycle, "_tried", lambda prove, point: (done.append(point), (SURVIVED, ""))[1])
+        own.count()
+        kept = own.go_on(points)
+        assert own.run(points) == "sweep: up 2/2 resume 1/1 down 1/1 skipped 0"
+        assert own.survived
+        return kept, done
+
+    result = tmp_path / "result.json"
+    before = result.read_text()
+    product = json.loads(before)["product"]
+    assert gone_on(product) == (2, [WRONG, LEFT])
+    assert gone_on(product) == (4, [])
+    result.write_text(before)
+    assert gone_on("another") == (0, points)
+
+
+def test_the_digest_is_of_what_the_product_is_and_of_nothing_else(tmp_path: Path) -> None:
+    for place in (*product.PLACES, "sandbox"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "it.py").write_text("1")
+    for name in product.SINGLE:
+        (tmp_path / name).write_text("1")
+    first = product.digest(tmp_path)
+    (tmp_path / "sandbox/it.py").write_text("2")
+    assert product.digest(tmp_path) == first
+    (tmp_path / "roles/it.py").write_text("2")
+    assert product.digest(tmp_path) != first
