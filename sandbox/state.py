@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FILES = ("state.json", "state.json.new", "journal.jsonl", "log", "control", "running.lock", "start.lock")
+FILES = (
+    *("state.json", "state.json.new", "authority.pem", "journal.jsonl", "log", "control"),
+    *("running.lock", "start.lock"),
+)
 FOLDERS = ("hosts",)
 """Everything a sandbox may leave in its directory; nothing else there is ever removed."""
 
@@ -24,6 +27,10 @@ class State:
     pid: int
     endpoint: str
     gateway: str
+    endpoint_s3: str
+    """The same endpoint with TLS, where S3 is to be asked."""
+    authority: str
+    """The file with the certificate of who vouches for it."""
     operator_address: str
     region: str
     access_key_id: str

@@ -119,7 +119,8 @@ class Sandbox:
         make: Any = boto3.client  # typed by one overload a service; here the service is a variable
         return make(
             service,
-            endpoint_url=state["endpoint"],
+            endpoint_url=state["endpoint_s3" if service == "s3" else "endpoint"],
+            verify=state["authority"],
             region_name=state["region"],
             aws_access_key_id=state["access_key_id"],
             aws_secret_access_key=state["secret_access_key"],

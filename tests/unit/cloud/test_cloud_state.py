@@ -14,6 +14,8 @@ STATE = state.State(
     pid=1,
     endpoint="http://127.66.0.1:4566",
     gateway="127.66.0.1:4567",
+    endpoint_s3="https://127.66.0.1:4568",
+    authority="/sandbox/authority.pem",
     operator_address="127.66.0.2",
     region="us-west-2",
     access_key_id="AKIASANDBOX000000000",
@@ -70,7 +72,7 @@ def test_removing_takes_only_what_a_sandbox_makes(tmp_path: Path) -> None:
 def test_a_client_gets_the_sandboxs_settings_and_none_of_its_own() -> None:
     present = {
         "AWS_PROFILE": "work",
-        "AWS_ENDPOINT_URL_S3": "https://elsewhere",
+        "AWS_ENDPOINT_URL_SSM": "https://elsewhere",
         "AWS_ACCESS_KEY_ID": "AKIAREAL",
         "HTTPS_PROXY": "http://proxy:3128",
         "no_proxy": "localhost",
@@ -80,7 +82,9 @@ def test_a_client_gets_the_sandboxs_settings_and_none_of_its_own() -> None:
     assert wanted["AWS_ENDPOINT_URL"] == STATE.endpoint
     assert wanted["AWS_ACCESS_KEY_ID"] == STATE.access_key_id
     assert wanted["AWS_REGION"] == wanted["AWS_DEFAULT_REGION"] == "us-west-2"
-    for gone in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+    assert wanted["AWS_ENDPOINT_URL_S3"] == STATE.endpoint_s3
+    assert wanted["AWS_CA_BUNDLE"] == STATE.authority
+    for gone in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SSM"):
         assert wanted[gone] is None
     assert wanted["no_proxy"] == "localhost,127.66.0.1"
     assert "HOME" not in wanted
