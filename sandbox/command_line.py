@@ -44,6 +44,10 @@ def start(
     """Return the running sandbox, started if there was none, and whether it was started now."""
     with state.starting(directory):
         if known := state.read(directory):
+            if not known.endpoint_s3:
+                raise CommandError(
+                    "The sandbox that is running is of an older version: stop it first with python -m sandbox stop."
+                )
             if latency not in (None, known.latency):
                 raise CommandError(
                     f"The sandbox is already running with the latency table '{known.latency}': "

@@ -27,16 +27,16 @@ class State:
     pid: int
     endpoint: str
     gateway: str
-    endpoint_s3: str
-    """The same endpoint with TLS, where S3 is to be asked."""
-    authority: str
-    """The file with the certificate of who vouches for it."""
     operator_address: str
     region: str
     access_key_id: str
     secret_access_key: str
     latency: str
     started: str
+    endpoint_s3: str = ""
+    """The same endpoint with TLS, where S3 is to be asked."""
+    authority: str = ""
+    """The file with the certificate of who vouches for it."""
     isolation: str = "root"
     """How far its nodes are apart from the machine: ``root``, ``user`` or ``none``."""
     remark: str = ""

@@ -99,7 +99,9 @@ def build_layer(
     if not _has_python():
         # The interpreter may lie below /root, and it is everyone's.
         (layer / "root").chmod(0o711)
-        _write_script(layer / "usr/bin/python3", f'exec {shlex.quote(interpreter.base)} "$@"')
+        # Its own idea of where to look for whom to trust may be any.
+        trusted = f"export SSL_CERT_FILE=/{BUNDLES[0]}"
+        _write_script(layer / "usr/bin/python3", trusted, f'exec {shlex.quote(interpreter.base)} "$@"')
 
 
 def _copy(tree: Path, layer: Path) -> None:

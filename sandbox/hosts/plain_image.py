@@ -34,7 +34,7 @@ MACHINE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def trusted_by_the_machine() -> str:
     """Return the certificates of those whom the machine trusts, in PEM: its internet is the node's, too."""
     bundle = ssl.get_default_verify_paths().cafile
-    return Path(bundle).read_text() if bundle else ""
+    return Path(bundle).read_text(encoding="utf-8", errors="replace") + "\n" if bundle else ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_a_state_counts_only_while_its_process_lives(tmp_path: Path) -> None:
     holder.stdin.close()
     holder.stdout.close()
     assert state.read(tmp_path) is None
+
+
+def test_a_sandbox_of_an_older_version_has_to_be_stopped_first(tmp_path: Path) -> None:
+    state.write(tmp_path, dataclasses.replace(STATE, endpoint_s3="", authority=""))
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "running.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(command_line.CommandError, match="of an older version: stop it first"):
+            command_line.start(tmp_path, None, None, 60)
 
 
 def test_removing_takes_only_what_a_sandbox_makes(tmp_path: Path) -> None:
