@@ -10,8 +10,8 @@ description:
   - Makes the bucket, closes it to the public, has it refuse whatever comes without TLS, encrypts it, gives it to its
     owner alone, and lets its objects expire and their old versions with them; what is found otherwise is repaired.
     With O(state=absent) empties and deletes it.
-  - The bucket's policy is this module's. It denies and allows nothing, so that everybody's rights stay what they are;
-    another policy is replaced.
+  - The bucket's policy is this module's, and another one is replaced. It does nothing but refuse plain HTTP, to
+    everybody; who may do what with TLS stays what it is.
   - M(amazon.aws.s3_bucket) knows neither check mode nor expiry.
 version_added: 0.1.0
 options:
