@@ -1,14 +1,17 @@
 #!/usr/bin/python
-"""Keeps one private S3 bucket whose objects expire."""
+"""Keeps one private S3 bucket that speaks TLS only and whose objects expire."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: private_bucket
-short_description: Keep a private, encrypted, unversioned bucket whose objects expire
+short_description: Keep a private, encrypted, unversioned bucket that speaks TLS only and whose objects expire
 description:
-  - Makes the bucket, closes it to the public, encrypts it, gives it to its owner alone and lets its objects expire;
-    what is found otherwise is repaired. With O(state=absent) empties and deletes it.
+  - Makes the bucket, closes it to the public, has it refuse whatever comes without TLS, encrypts it, gives it to its
+    owner alone, and lets its objects expire and their old versions with them; what is found otherwise is repaired.
+    With O(state=absent) empties and deletes it.
+  - The bucket's policy is this module's, and another one is replaced. It does nothing but refuse plain HTTP, to
+    everybody; who may do what with TLS stays what it is.
   - M(amazon.aws.s3_bucket) knows neither check mode nor expiry.
 version_added: 0.1.0
 options:
@@ -64,6 +67,7 @@ repaired:
 """
 
 import contextlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +75,8 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says what is missing
     from botocore.exceptions import BotoCoreError, ClientError
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 Record = dict[str, Any]
 ARGUMENTS: dict[str, Any] = {
@@ -91,8 +97,30 @@ def expiry(days: int) -> Record:
         "Status": "Enabled",
         "Filter": {"Prefix": ""},
         "Expiration": {"Days": days},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": days},
     }
+
+
+def tls_only(name: str, partition: str) -> Record:
+    """Return the policy that refuses everybody what is asked without TLS, of the bucket and of what is in it.
+
+    It is not public in S3's eyes, whatever its principal, since it allows nothing.
+    """
+    arn = f"arn:{partition}:s3:::{name}"
+    statement = {
+        "Sid": "TLSOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+# S3 refuses a change while another one of the same bucket is under way, and soon after the bucket was made.
+patiently = AWSRetry.jittered_backoff(retries=6, delay=1, catch_extra_error_codes=["OperationAborted", "NoSuchBucket"])
 
 
 def or_missing(call: Callable[[], Any]) -> Any:
@@ -131,6 +159,10 @@ class Bucket:
             todo["public access"] = lambda: client.put_public_access_block(
                 Bucket=name, PublicAccessBlockConfiguration=CLOSED
             )
+        wanted = tls_only(name, client.meta.partition)
+        policy = or_missing(lambda: client.get_bucket_policy(Bucket=name)["Policy"])
+        if policy is None or compare_policies(json.loads(policy), wanted):
+            todo["TLS"] = lambda: client.put_bucket_policy(Bucket=name, Policy=json.dumps(wanted))
         encryption = or_missing(lambda: client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"])
         rules = (encryption or {}).get("Rules") or [{}]
         if rules[0].get("ApplyServerSideEncryptionByDefault") != ENCRYPTION:
@@ -141,6 +173,11 @@ class Bucket:
         ownership = or_missing(lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"])
         if ownership != OWNERSHIP:
             todo["ownership"] = lambda: client.put_bucket_ownership_controls(Bucket=name, OwnershipControls=OWNERSHIP)
+        # What was versioned once can be suspended only; its old versions expire.
+        if client.get_bucket_versioning(Bucket=name).get("Status") == "Enabled":
+            todo["versioning"] = lambda: client.put_bucket_versioning(
+                Bucket=name, VersioningConfiguration={"Status": "Suspended"}
+            )
         lifecycle = or_missing(lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"])
         if lifecycle != [expiry(days)]:
             todo["expiry"] = lambda: client.put_bucket_lifecycle_configuration(
@@ -177,7 +214,7 @@ def ensure_present(bucket: Bucket, tags: dict[str, str], days: int, check_mode: 
     repairs = bucket.repairs(tags, days)
     if not check_mode:
         for repair in repairs.values():
-            repair()
+            patiently(repair)()
     return {"changed": bool(repairs) or not exists, "repaired": list(repairs)}
 
 

@@ -44,6 +44,10 @@ def start(
     """Return the running sandbox, started if there was none, and whether it was started now."""
     with state.starting(directory):
         if known := state.read(directory):
+            if not known.endpoint_s3:
+                raise CommandError(
+                    "The sandbox that is running is of an older version: stop it first with python -m sandbox stop."
+                )
             if latency not in (None, known.latency):
                 raise CommandError(
                     f"The sandbox is already running with the latency table '{known.latency}': "
@@ -171,6 +175,8 @@ def client_environment(known: state.State, present: Mapping[str, str]) -> dict[s
     wanted |= {"AWS_PROFILE": None, "AWS_SESSION_TOKEN": None}
     wanted |= {
         "AWS_ENDPOINT_URL": known.endpoint,
+        "AWS_ENDPOINT_URL_S3": known.endpoint_s3,
+        "AWS_CA_BUNDLE": known.authority,
         "AWS_ACCESS_KEY_ID": known.access_key_id,
         "AWS_SECRET_ACCESS_KEY": known.secret_access_key,
         "AWS_REGION": known.region,
@@ -302,7 +308,9 @@ def _parser() -> argparse.ArgumentParser:
         help="how long things take: fast (default), or aws; with single delays changed: fast,creation_visible=1",
     )
     each.add_argument(
-        "--port", type=int, help=f"the endpoint's port ({PORT}); the one after it is the session gateway's"
+        "--port",
+        type=int,
+        help=f"the endpoint's port ({PORT}); the next are the session gateway's, and S3's with TLS",
     )
     each.add_argument(
         "--idle-minutes",

@@ -10,6 +10,7 @@ import resource
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -24,10 +25,11 @@ from sandbox.faults.control import Control
 from sandbox.faults.rules import Rule, rules_of
 from sandbox.hosts.isolation import Isolation, Opened, Place, open_world
 from sandbox.latency import Latency, latency
-from sandbox.world import World
+from sandbox.world import Authority, World
 
 REGION = "us-west-2"
 INTERNETS = range(66, 127)
+PORTS = 3
 OPEN_FILES = 1 << 17
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -36,12 +38,15 @@ class CannotStartError(Exception):
     """Why the sandbox does not start: one sentence with the remedy."""
 
 
-def listen(port: int) -> tuple[int, socket.socket, socket.socket]:
-    """Take the first of the sandbox's internets whose two ports are free; returns its number and both sockets."""
+def listen(port: int) -> tuple[int, list[socket.socket]]:
+    """Take the first of the sandbox's internets whose ports are free; returns its number and the sockets.
+
+    The endpoint's is the first, then the session gateway's, then that of S3 with TLS.
+    """
     for internet in INTERNETS:
-        taken = []
+        taken: list[socket.socket] = []
         try:
-            for each in (port, port + 1):
+            for each in range(port, port + PORTS):
                 listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                 taken.append(listener)
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,9 +56,9 @@ def listen(port: int) -> tuple[int, socket.socket, socket.socket]:
             for listener in taken:
                 listener.close()
         else:
-            return internet, taken[0], taken[1]
+            return internet, taken
     raise CannotStartError(
-        f"Ports {port} and {port + 1} are taken on every address of the sandbox: choose others with --port."
+        f"Ports {port} to {port + PORTS - 1} are taken on every address of the sandbox: choose others with --port."
     )
 
 
@@ -82,18 +87,23 @@ class Daemon:
 
     def start(self) -> state.State:
         """Bring everything up and publish the state file."""
-        from sandbox.cloud.server import Server
+        from sandbox.authority import identity_of
         from sandbox.cloud.service import Cloud
 
-        internet, endpoint_socket, gateway_socket = listen(self.port)
-        self._closing.callback(endpoint_socket.close)
-        self._closing.callback(gateway_socket.close)
+        internet, (endpoint_socket, gateway_socket, secure_socket) = listen(self.port)
+        for each in (endpoint_socket, gateway_socket, secure_socket):
+            self._closing.callback(each.close)
         address = f"127.{internet}.0.1"
+        identity = identity_of(address)
+        authority = self.directory / "authority.pem"
+        authority.write_text(identity.authority.certificate)
         table = latency(self.latency)
         known = state.State(
             pid=os.getpid(),
             endpoint=f"http://{address}:{self.port}",
             gateway=f"{address}:{self.port + 1}",
+            endpoint_s3=f"https://{address}:{self.port + 2}",
+            authority=str(authority.absolute()),
             operator_address=f"127.{internet}.0.2",
             region=REGION,
             access_key_id="AKIASANDBOX" + "".join(secrets.choice(ALPHABET) for _ in range(9)),
@@ -102,7 +112,7 @@ class Daemon:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             throttling=self.throttling,
         )
-        opened = self._open_world(internet, known, table)
+        opened = self._open_world(internet, known, table, identity.authority)
         world = opened.world
         self._closing.callback(world.close)
         known = dataclasses.replace(known, isolation=opened.isolation, remark=opened.remark)
@@ -121,17 +131,25 @@ class Daemon:
         )
         self.cloud = cloud
         self._closing.callback(cloud.close)
-        inner = self._inner_socket(world, self.port)
-        sockets = [endpoint_socket] if inner is None else [endpoint_socket, inner]
         self._start_gateway(world, table, gateway_socket)
-        server = Server(cloud.application, sockets)
-        self._closing.callback(server.close)
-        server.start()
+        self._start_server(world, endpoint_socket, self.port)
+        self._start_server(world, secure_socket, self.port + 2, identity.context)
         control = Control(self.directory, self.faults)
         self._closing.callback(control.close)
         control.start()
         state.write(self.directory, known)
         return known
+
+    def _start_server(
+        self, world: World, outer: socket.socket, port: int, context: ssl.SSLContext | None = None
+    ) -> None:
+        """Serve the cloud's API on the machine, and inside the sandbox's internet."""
+        from sandbox.cloud.server import Server
+
+        inner = self._inner_socket(world, port)
+        server = Server(self.cloud.application, [outer] if inner is None else [outer, inner], context)
+        self._closing.callback(server.close)
+        server.start()
 
     def _start_gateway(self, world: World, table: Latency, gateway_socket: socket.socket) -> None:
         """Start the session gateway, for agents and clients, and let SSM's API answer from it."""
@@ -154,7 +172,7 @@ class Daemon:
         except NotImplementedError:
             return None
 
-    def _open_world(self, internet: int, known: state.State, table: Latency) -> Opened:
+    def _open_world(self, internet: int, known: state.State, table: Latency, authority: Authority) -> Opened:
         """Make the hosts' world."""
         from sandbox.hosts import Unavailable
 
@@ -165,6 +183,7 @@ class Daemon:
             gateway=known.gateway,
             region=known.region,
             latency=table,
+            authority=authority,
         )
         try:
             return open_world(place, self.isolation)

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FILES = ("state.json", "state.json.new", "journal.jsonl", "log", "control", "running.lock", "start.lock")
+FILES = (
+    *("state.json", "state.json.new", "authority.pem", "journal.jsonl", "log", "control"),
+    *("running.lock", "start.lock"),
+)
 FOLDERS = ("hosts",)
 """Everything a sandbox may leave in its directory; nothing else there is ever removed."""
 
@@ -30,6 +33,10 @@ class State:
     secret_access_key: str
     latency: str
     started: str
+    endpoint_s3: str = ""
+    """The same endpoint with TLS, where S3 is to be asked."""
+    authority: str = ""
+    """The file with the certificate of who vouches for it."""
     isolation: str = "root"
     """How far its nodes are apart from the machine: ``root``, ``user`` or ``none``."""
     remark: str = ""

@@ -26,6 +26,16 @@ def unharmed(event: str) -> None:
 
 
 @dataclass(frozen=True)
+class Authority:
+    """An authority that machines trust."""
+
+    certificate: str
+    """In PEM."""
+    name_hash: str
+    """Of its name, as OpenSSL makes it: eight hexadecimal digits."""
+
+
+@dataclass(frozen=True)
 class Machine:
     """An instance, as its node needs to know it."""
 

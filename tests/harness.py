@@ -113,13 +113,14 @@ class Sandbox:
         """What the running sandbox says about itself: process id, endpoint, keys, region."""
         return dict(json.loads((self.home / "state.json").read_text()))
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of the sandbox's operator."""
+    def client(self, service: str, tls: bool = True) -> Any:
+        """A boto3 client of the sandbox's operator, for S3 with TLS or without."""
         state = self.state
         make: Any = boto3.client  # typed by one overload a service; here the service is a variable
         return make(
             service,
-            endpoint_url=state["endpoint"],
+            endpoint_url=state["endpoint_s3" if service == "s3" and tls else "endpoint"],
+            verify=state["authority"],
             region_name=state["region"],
             aws_access_key_id=state["access_key_id"],
             aws_secret_access_key=state["secret_access_key"],

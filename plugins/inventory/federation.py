@@ -182,6 +182,9 @@ def enter_sandbox(state: dict[str, Any]) -> None:
             del os.environ[name]
     os.environ |= {
         "AWS_ENDPOINT_URL": state["endpoint"],
+        # S3 answers by TLS, which a bucket may insist on, with a certificate of the sandbox's own authority.
+        "AWS_ENDPOINT_URL_S3": state["endpoint_s3"],
+        "AWS_CA_BUNDLE": state["authority"],
         "AWS_ACCESS_KEY_ID": state["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": state["secret_access_key"],
         # ~/.aws may name endpoints and profiles of its own.

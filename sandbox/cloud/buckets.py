@@ -1,4 +1,4 @@
-"""S3, where moto lets through a name that AWS refuses and gives more at a time."""
+"""S3, where moto lets through what AWS refuses, gives more at a time, and leaves open what AWS closes by itself."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import re
 from typing import Any
 
 import moto.s3.models
-from moto.s3.exceptions import InvalidBucketName
-from moto.s3.models import S3Backend
+import moto.s3.responses
+from moto.iam.access_control import PermissionResult
+from moto.s3.exceptions import InvalidBucketName, S3AccessDeniedError, S3ClientError
+from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
 
+from sandbox.cloud.authorisation.bucket_policies import is_public, is_set, problem_of
 from sandbox.cloud.pages import LARGEST
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+ENCRYPTION = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}}
+"""What S3 does with objects of which nobody says anything else."""
 
 
 def is_valid(name: str) -> bool:
@@ -24,6 +30,26 @@ def is_valid(name: str) -> bool:
     except ValueError:
         return True
     return False
+
+
+class MalformedPolicyError(S3ClientError):  # type: ignore[misc]
+    """A document that is no policy of this bucket."""
+
+    code = "MalformedPolicy"
+
+
+class SandboxBucket(FakeBucket):  # type: ignore[misc]
+    """A bucket, made as AWS makes them: encrypted, closed to the public, and its owner's alone."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.public_access_block = PublicAccessBlock(*["true"] * 4)
+        self.encryption = ENCRYPTION
+        self.ownership_rule = "BucketOwnerEnforced"
+
+    def get_permission(self, action: str, resource: str) -> Any:
+        """Permit all that gets so far: policies, with all that moto leaves out, were asked before."""
+        return PermissionResult.PERMITTED
 
 
 class SandboxS3Backend(S3Backend):  # type: ignore[misc]
@@ -43,6 +69,20 @@ class SandboxS3Backend(S3Backend):  # type: ignore[misc]
             self.tagger.delete_all_tags_for_resource(bucket.arn)
         return deleted
 
+    def put_bucket_policy(self, bucket_name: str, policy: bytes) -> None:
+        """Give a bucket a policy that can be one, and a public one only where that is not blocked."""
+        bucket = self.get_bucket(bucket_name)
+        if problem := problem_of(policy, bucket_name):
+            raise MalformedPolicyError(problem)
+        block = bucket.public_access_block
+        if block is not None and is_set(block.block_public_policy) and is_public(policy):
+            raise S3AccessDeniedError
+        super().put_bucket_policy(bucket_name, policy)
+
+    def delete_bucket_encryption(self, bucket_name: str) -> None:
+        """Take the default for objects back to S3's own: there is no bucket without."""
+        super().put_bucket_encryption(bucket_name, ENCRYPTION)
+
     def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
         return super()._truncate_result(result_keys, min(LARGEST, max_keys))
 
@@ -57,3 +97,5 @@ SandboxS3Backend.__module__ = "moto.s3.models"  # moto finds the service's URLs 
 def install() -> None:
     """Put it in moto's place; before the first request."""
     moto.s3.models.s3_backends.backend = SandboxS3Backend
+    moto.s3.models.FakeBucket = SandboxBucket
+    moto.s3.responses.bucket_policy_is_public = is_public

@@ -30,6 +30,8 @@ class Context:
     """The endpoint's address, 127.N.0.1; public addresses come from 127.N.1.0/24."""
     operator: str = ""
     """The access key of the account itself."""
+    operator_address: str = "127.0.0.1"
+    """The public address of the person's machine."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held while the cloud's state is looked at or changed: moto's backends are not made for threads."""
     schedule: Schedule = field(default_factory=Schedule)

@@ -70,8 +70,10 @@ class Credentials:
         return Key(key.secret_access_key, user.arn if user else access_key_id)
 
     def check(self, environ: dict[str, Any], call: Call) -> str:
-        """Return who calls; raises `RefusedError` where AWS would not answer."""
+        """Return who calls, in S3 perhaps nobody (``""``); raises `RefusedError` where AWS would not answer."""
         if not call.access_key_id:
+            if call.service == "s3" and not _Request(environ).is_signed:
+                return ""
             raise RefusedError("missing")
         key = self.find(call.access_key_id)
         if key is None:
@@ -102,6 +104,7 @@ class _Request:
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         self.parts = dict(re.findall(r"(\w+)=([^,\s]+)", authorization))
         self.is_presigned = "X-Amz-Signature" in self.given or "Signature" in self.given
+        self.is_signed = self.is_presigned or bool(authorization)
         self.is_version_2 = authorization.startswith("AWS ") or "AWSAccessKeyId" in self.given
 
     def header(self, name: str) -> str:

@@ -16,9 +16,14 @@ def is_asked(environ: dict[str, Any]) -> bool:
     return environ.get("PATH_INFO") == PATH and environ.get("REQUEST_METHOD") == "GET"
 
 
+def of_caller(environ: dict[str, Any], operator: str) -> str:
+    """Return the caller's public address, which is ``operator`` for all of the person's machine."""
+    caller = str(environ.get("REMOTE_ADDR", ""))
+    return operator if caller == MACHINE else caller
+
+
 def answer(environ: dict[str, Any], start_response: Callable[..., Any], operator: str) -> Iterable[bytes]:
-    """Answer with the caller's address, which is ``operator`` for all of the person's machine."""
-    caller = environ["REMOTE_ADDR"]
-    body = f"{operator if caller == MACHINE else caller}\n".encode()
+    """Answer with the caller's address."""
+    body = f"{of_caller(environ, operator)}\n".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 
 class Server:
-    """Serves one WSGI application on several listening sockets."""
+    """Serves one WSGI application on several listening sockets, with TLS where there is a context for it."""
 
-    def __init__(self, application: Any, sockets: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, application: Any, sockets: Sequence[socket.socket], context: ssl.SSLContext | None = None
+    ) -> None:
         from moto.moto_server.werkzeug_app import MotoRequestHandler
         from werkzeug.serving import make_server
 
         class Handler(MotoRequestHandler):  # type: ignore[misc]
             """Keeps silent: the journal has a line for each call."""
+
+            # What TLS has to say comes in small pieces: each would wait until the one before is acknowledged.
+            disable_nagle_algorithm = True
 
             def log(self, type: str, message: str, *arguments: Any) -> None:
                 """Write nothing."""
@@ -25,6 +31,10 @@ class Server:
         for each in sockets:
             host, port = each.getsockname()[:2]
             server = make_server(host, port, application, threaded=True, request_handler=Handler, fd=each.fileno())
+            if context is not None:
+                # No handshake while accepting: that thread would wait for a client that says nothing, and all others.
+                server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+                server.ssl_context = context
             server.daemon_threads = True
             server.block_on_close = False
             self._servers.append(server)

@@ -27,6 +27,7 @@ from sandbox.world import Network, World
 LOG = logging.getLogger(__name__)
 OWN_LOCKS = ("s3", "ssm")
 """Services whose state is not EC2's and may be used by many threads at once."""
+WITH_BUCKETS = ("s3", "resourcegroupstaggingapi")
 
 
 class Cloud:
@@ -63,6 +64,7 @@ class Cloud:
             region=region,
             address=endpoint.split("//")[1].split(":")[0],
             operator=access_key_id,
+            operator_address=operator_address,
             faults=faults or Book(),
         )
         self._striking = Striking(self.context.faults, self.journal)
@@ -74,10 +76,7 @@ class Cloud:
         self._credentials = Credentials(access_key_id, secret_access_key, REGIONS)
 
         def create(service: Any) -> Any:
-            if service == "s3":
-                from sandbox.cloud import buckets  # a second of imports that only S3's users wait for
-
-                buckets.install()
+            _prepare(service)
             application = create_backend_app(service)
             application.config["PROPAGATE_EXCEPTIONS"] = True  # we put them into words ourselves
             return application
@@ -105,13 +104,16 @@ class Cloud:
 
     def _allow(self, environ: dict[str, Any], call: calls.Call, caller: str) -> None:
         """Raise `RefusedError` for a request that is one too many, or that its caller may not make."""
-        if self.throttle is None and self._credentials.is_operator(call.access_key_id):
+        # Of the account itself only the policies of buckets speak.
+        is_checked = call.service == "s3" or not self._credentials.is_operator(call.access_key_id)
+        if self.throttle is None and not is_checked:
             return
         try:
             with self.context.lock:
                 if self.throttle is not None:
                     self.throttle.check(call, arguments_of(environ, call) if call.service == "ec2" else {})
-                if not self._credentials.is_operator(call.access_key_id):
+                if is_checked:
+                    _prepare(call.service)
                     checks.check(environ, call, caller)
         except (OperationNotFoundError, NotImplementedError) as problem:
             raise RefusedError("unsupported", f"{type(problem).__name__}: {problem}") from problem
@@ -200,6 +202,14 @@ class Cloud:
         """Stop what runs by itself."""
         self.context.close()
         self.journal.close()
+
+
+def _prepare(service: str) -> None:
+    """Put our own S3 in moto's place, before anything looks for a bucket."""
+    if service in WITH_BUCKETS:
+        from sandbox.cloud import buckets  # a second of imports that only S3's users wait for
+
+        buckets.install()
 
 
 def _forget_everything() -> None:

@@ -15,6 +15,7 @@ from sandbox.hosts import kernel
 from sandbox.hosts.images import HIDDEN, Interpreter, build_layer
 from sandbox.hosts.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT
 from sandbox.hosts.volumes import Volume, adopt, volumes_of_root, volumes_of_user
+from sandbox.world import Authority
 
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 GUARDED = ("sysrq-trigger", "irq", "bus", "fs", "scsi", "acpi", "mtrr", "timer_list", "latency_stats")
@@ -49,10 +50,13 @@ class Powers:
 class Disks:
     """All disks, in a memory file system that only this process and the nodes can see."""
 
-    def __init__(self, directory: Path, interpreter: Interpreter, powers: Powers) -> None:
+    def __init__(
+        self, directory: Path, interpreter: Interpreter, powers: Powers, authority: Authority | None = None
+    ) -> None:
         self.directory = directory
         self.interpreter = interpreter
         self._powers = powers
+        self._authority = authority
         self._layers = directory / "images"
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
         self._volumes = volumes_of_user(mounts) if powers.one_user else volumes_of_root(mounts)
@@ -65,7 +69,7 @@ class Disks:
         """Return the image's layer, made when it is first asked for."""
         layer = self._layers / image
         if not layer.exists():
-            build_layer(image, layer, self.interpreter, self._powers.opaque, self._powers.one_user)
+            build_layer(image, layer, self.interpreter, self._powers.opaque, self._powers.one_user, self._authority)
             if self._powers.one_user:
                 adopt(layer, self._volumes, HIDDEN)
         return layer

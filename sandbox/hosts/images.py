@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.world import Authority
+
 TREES = Path(__file__).parent / "images"
 
 IMAGES: dict[str, tuple[str, ...]] = {
@@ -24,8 +26,17 @@ HIDDEN = (
     *("usr/lib/systemd/system", "usr/lib/systemd/user", "usr/local/lib/systemd"),
     *("home", "root", "mnt", "media", "srv"),
     *("var/log", "var/spool", "var/tmp", "var/lib/cloud", "var/lib/agraph"),
+    *("etc/ssl/certs", "etc/pki/tls/certs", "etc/pki/ca-trust/extracted/pem"),
 )
-"""Directories of the machine that a node must not see: its services, its people's files, its logs."""
+"""Directories of the machine that a node must not see: its services, its people's files, its logs, whom it trusts."""
+
+BUNDLES = (
+    *("etc/ssl/certs/ca-certificates.crt", "etc/ssl/ca-bundle.pem", "etc/ssl/cert.pem"),
+    *("etc/pki/tls/certs/ca-bundle.crt", "etc/pki/tls/cert.pem", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+)
+"""Where curl and Python look for whom to trust: what is Amazon Linux's, and what the machine's programs may have."""
+HASHED = ("etc/ssl/certs", "etc/pki/tls/certs")
+"""Where OpenSSL looks for it by a hash of the name."""
 
 OLDEST_PYTHON = (3, 9)
 
@@ -60,10 +71,13 @@ class Interpreter:
         return cls(sys.executable, base, str(code), tuple(directories))
 
 
-def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str, one_user: bool) -> None:
+def build_layer(
+    image: str, layer: Path, interpreter: Interpreter, opaque: str, one_user: bool, authority: Authority | None = None
+) -> None:
     """Lay out an image's files under ``layer``.
 
-    ``opaque`` names the overlay attribute that hides what is below; with ``one_user``, all files are that one's.
+    ``opaque`` names the overlay attribute that hides what is below; with ``one_user``, all files are that one's. There
+    is no other internet, so nodes trust the authority of the sandbox and no other.
     """
     for name in HIDDEN:
         hide(layer / name, opaque)
@@ -76,6 +90,8 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str, 
     _write_privileges(layer, one_user)
     _write_users(layer)
     _write_homes(layer, one_user)
+    if authority:
+        _write_trust(layer, authority)
     _enable_units(layer)
     (layer / "etc/localtime").symlink_to("/usr/share/zoneinfo/UTC")
     (layer / "var/log/journal").mkdir(parents=True)
@@ -83,7 +99,9 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str, 
     if not _has_python():
         # The interpreter may lie below /root, and it is everyone's.
         (layer / "root").chmod(0o711)
-        _write_script(layer / "usr/bin/python3", f'exec {shlex.quote(interpreter.base)} "$@"')
+        # Its own idea of where to look for whom to trust may be any.
+        trusted = f"export SSL_CERT_FILE=/{BUNDLES[0]}"
+        _write_script(layer / "usr/bin/python3", trusted, f'exec {shlex.quote(interpreter.base)} "$@"')
 
 
 def _copy(tree: Path, layer: Path) -> None:
@@ -176,6 +194,12 @@ def _write_homes(layer: Path, one_user: bool) -> None:
         for path in (directory, *directory.iterdir()):
             if not one_user:
                 os.chown(path, owner, owner)
+
+
+def _write_trust(layer: Path, authority: Authority) -> None:
+    for name in (*BUNDLES, *(f"{directory}/{authority.name_hash}.0" for directory in HASHED)):
+        (layer / name).parent.mkdir(parents=True, exist_ok=True)
+        (layer / name).write_text(authority.certificate)
 
 
 def _enable_units(layer: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sandbox.hosts.errors import Unavailable
 from sandbox.latency import Latency
+from sandbox.world import Authority
 
 if TYPE_CHECKING:
     from sandbox.world import World
@@ -31,6 +32,8 @@ class Place:
     gateway: str
     region: str
     latency: Latency
+    authority: Authority | None = None
+    """Whom the nodes trust."""
 
 
 @dataclass(frozen=True)

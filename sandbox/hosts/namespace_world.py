@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import shutil
@@ -26,7 +27,7 @@ from sandbox.hosts.metadata_service import MetadataService, metadata_conversatio
 from sandbox.hosts.packets import ruleset
 from sandbox.hosts.reactor import Reactor
 from sandbox.latency import Latency
-from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
+from sandbox.world import Authority, Ended, Fault, Machine, Metadata, Network, unharmed
 
 GRACE = 2.0
 """Seconds that a stopping node's services have to end; then they are killed."""
@@ -45,6 +46,7 @@ class NamespaceWorld:
         gateway: str,
         region: str,
         latency: Latency,
+        authority: Authority | None = None,
         isolation: Namespaces = "root",
     ) -> None:
         require_machine(isolation)
@@ -68,7 +70,7 @@ class NamespaceWorld:
             "session_user": _session_user() if isolation == "root" else None,
         }
         first: Message = {"internet": internet, "directory": str(directory), "settings": settings}
-        first["isolation"] = isolation
+        first |= {"isolation": isolation, "authority": dataclasses.asdict(authority) if authority else None}
         news, theirs = socket.socketpair()
         try:
             with theirs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,18 @@ OWN_PATHS = (
     "/run/systemd/shutdown",
 )
 """What those of the image's programs that a node shares write, which lies in its directory."""
+OWN_VARIABLES = ("HOME", "TMPDIR", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "SSL_CERT_FILE")
+"""What sessions and commands have of a node's environment, besides the usual."""
 METADATA_PORT = 18169
 """Where a node's metadata service answers on its private address: 169.254.169.254 cannot be had."""
 AGRAPH_PORT = 10035
 MACHINE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def trusted_by_the_machine() -> str:
+    """Return the certificates of those whom the machine trusts, in PEM: its internet is the node's, too."""
+    bundle = ssl.get_default_verify_paths().cafile
+    return Path(bundle).read_text(encoding="utf-8", errors="replace") + "\n" if bundle else ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class PlainNode:
     directory: Path
     machine: Machine
     interpreter: Interpreter
+    authority: str = ""
+    """The certificate, in PEM, of whom the node trusts besides those whom the machine does."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,6 +56,7 @@ class PlainNode:
             "TMPDIR": str(self.directory / "tmp"),
             "LANG": "C.UTF-8",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self.machine.private_address}:{METADATA_PORT}",
+            "SSL_CERT_FILE": str(self.directory / "trusted.pem"),
         }
 
     def command(self, module: str, *arguments: str) -> list[str]:
@@ -72,7 +84,8 @@ class PlainNode:
         (self.directory / "run.py").write_text(runner_program(self.interpreter))
         if is_new and self.machine.user_data:
             (self.directory / "var/lib/cloud/instance/user-data.txt").write_bytes(self.machine.user_data)
-        own = {name: self.environment[name] for name in ("HOME", "TMPDIR", "AWS_EC2_METADATA_SERVICE_ENDPOINT")}
+        (self.directory / "trusted.pem").write_text(trusted_by_the_machine() + self.authority)
+        own = {name: self.environment[name] for name in OWN_VARIABLES}
         agent = agent | {
             "metadata": f"{self.machine.private_address}:{METADATA_PORT}",
             "state": str(self.directory / "run/agent"),

@@ -28,7 +28,7 @@ from sandbox.hosts.plain_image import AGRAPH_PORT, METADATA_PORT, PlainNode
 from sandbox.hosts.processes import connections, descendants, holder, kill_descendants
 from sandbox.hosts.reactor import Reactor
 from sandbox.latency import Latency
-from sandbox.world import Ended, Fault, Machine, Metadata, Network, unharmed
+from sandbox.world import Authority, Ended, Fault, Machine, Metadata, Network, unharmed
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 4.0
@@ -50,7 +50,14 @@ class PlainWorld:
     """Instances as process trees. Every method may be called from any thread."""
 
     def __init__(
-        self, internet: int, directory: Path, endpoint: str, gateway: str, region: str, latency: Latency
+        self,
+        internet: int,
+        directory: Path,
+        endpoint: str,
+        gateway: str,
+        region: str,
+        latency: Latency,
+        authority: Authority | None = None,
     ) -> None:
         require_machine()
         self.address = Internet(internet)
@@ -65,6 +72,7 @@ class PlainWorld:
             "ping_interval": latency.agent_ping,
         }
         self._boot_delay = latency.instance_boot
+        self._authority = authority.certificate if authority else ""
         self._interpreter = Interpreter.current()
         self._lock = threading.Lock()
         self._given = 0
@@ -98,7 +106,7 @@ class PlainWorld:
         if machine.image not in IMAGES:
             raise HostsError(f"There is no image {machine.image}; the images are {', '.join(sorted(IMAGES))}.")
         self.halt(machine.instance_id)
-        node = PlainNode(self._directory / machine.instance_id, machine, self._interpreter)
+        node = PlainNode(self._directory / machine.instance_id, machine, self._interpreter, self._authority)
         settings = node.prepare(self._agent, self._boot_delay)
         try:
             at_metadata = socket.create_server((machine.private_address, METADATA_PORT))

@@ -29,6 +29,7 @@ from sandbox.hosts.errors import HostsError
 from sandbox.hosts.images import Interpreter
 from sandbox.hosts.kernel import inside, new_network_namespace
 from sandbox.hosts.links import InternetSpace, NodeLink, Router
+from sandbox.world import Authority
 
 Answer = tuple[Message, list[int]]
 SERVER = ("0.0.0.0", 10035)
@@ -57,7 +58,9 @@ class WorldProcess:
         self.boot_delay = float(message["boot_delay"])
         self.interpreter = Interpreter.current()
         self.space = InternetSpace(self.internet)
-        self.disks = Disks(Path(message["directory"]), self.interpreter, Powers(message["isolation"] == "user"))
+        authority = Authority(**message["authority"]) if message["authority"] else None
+        powers = Powers(message["isolation"] == "user")
+        self.disks = Disks(Path(message["directory"]), self.interpreter, powers, authority)
         self.routers: dict[str, Router] = {}
         self.nodes: dict[str, RunningNode] = {}
         self._links_made = 0

@@ -179,6 +179,7 @@ def test_two_nodes_anywhere(way: tuple[Anywhere, tuple[str, ...], str]) -> None:
     }
     for address in addresses.values():
         assert eventually(lambda: version(address)) == '"8.5.2"'  # noqa: B023
+    secure = f"{sandbox.state['endpoint_s3']}/.address"
     for this, other in (ids, ids[::-1]):
         there = shown[other]["PrivateIpAddress"]
         assert there.startswith(
@@ -188,10 +189,12 @@ def test_two_nodes_anywhere(way: tuple[Anywhere, tuple[str, ...], str]) -> None:
             this,
             f"sudo id -u; curl -s 169.254.169.254/latest/meta-data/instance-id; echo; systemctl is-active agraph\n"
             f"curl -s -u test:xyzzy -X PUT http://127.0.0.1:10035/repositories/of-{this}; echo $?\n"
-            f"curl -s http://{there}:10035/version; echo; cloud-init status",
+            f"curl -s http://{there}:10035/version; echo; cloud-init status\n"
+            f"curl -sf {secure} > /dev/null; echo $?; sudo curl -sf {secure} > /dev/null; echo $?\n"
+            f"python3 -c \"import urllib.request as request; print(request.urlopen('{secure}').status)\"",
         )
         root = "1000" if sandbox.somebody == ORDINARY_USER and isolation == "none" else "0"
-        assert said == [root, this, "active", "0", '"8.5.2"', "status: done"]
+        assert said == [root, this, "active", "0", '"8.5.2"', "status: done", "0", "0", "200"]
     # Each server asks what is to go wrong with it.
     sandbox.faults([{"allegrograph": "error", "status": 503, "times": 2}])
     for count, address in enumerate(addresses.values(), 1):

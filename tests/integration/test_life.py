@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from harness import Run, Sandbox, account, pages
 from reliability.cases import QUERY
 from reliability.page import line, lines, read
@@ -24,6 +27,8 @@ AVERAGE = """\
 
 # What up does on the nodes, in one session each.
 ON_MEMBERS = "Wait for AllegroGraph, and give each member its repository and its number"
+
+BUCKET = "agraph-ssm-123456789012"
 
 # Snapshots that one test leaves to a later one.
 snapshots: dict[str, Any] = {}
@@ -53,6 +58,15 @@ def on_member(sandbox: Sandbox, index: int, command: str) -> str:
     """Run a shell command on a member with Run Command, and return what it prints."""
     (member,) = instances(sandbox, "agraph", f"agraph-member-{index}")
     return sandbox.on_node(member["InstanceId"], command)
+
+
+def status(url: str, method: str = "GET") -> int:
+    """The status with which a URL is answered on this machine."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def statement(sandbox: Sandbox, method: str, subject: str, number: int) -> str:
@@ -85,6 +99,25 @@ def test_check_mode_makes_nothing_and_names_what_up_makes(sandbox: Sandbox) -> N
 def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
     again = sandbox.playbook("up")
     assert (again.returncode, again.changed) == (0, 0), str(again)
+
+
+def test_the_bucket_speaks_tls_only(sandbox: Sandbox) -> None:
+    key = {"Bucket": BUCKET, "Key": "by/hand"}
+    secure, plain = sandbox.client("s3"), sandbox.client("s3", tls=False)
+    secure.put_object(**key, Body=b"by TLS\n")
+    for refused in (plain.get_object, plain.put_object, plain.delete_object):
+        with pytest.raises(ClientError, match=r"AccessDenied.*with an explicit deny in a resource-based policy"):
+            refused(**key)
+    over_http = plain.generate_presigned_url("get_object", Params=key)
+    assert status(over_http) == 403
+    assert status(plain.generate_presigned_url("put_object", Params=key), "PUT") == 403
+    url = secure.generate_presigned_url("get_object", Params=key)
+    assert on_member(sandbox, 0, f"curl -sSf '{url}'") == "by TLS\n"
+    python = f"import urllib.request as request; print(request.urlopen('{url}').read())"
+    assert on_member(sandbox, 0, f'python3 -c "{python}"') == "b'by TLS\\n'\n"
+    assert on_member(sandbox, 0, f"curl -s -o /dev/null -w '%{{http_code}}' '{over_http}'") == "403"
+    secure.delete_object(**key)
+    assert secure.get_bucket_policy_status(Bucket=BUCKET)["PolicyStatus"] == {"IsPublic": False}
 
 
 def test_what_stands_is_listed_with_what_it_costs(sandbox: Sandbox) -> None:
@@ -210,9 +243,17 @@ def test_up_reports_exactly_what_was_changed_behind_its_back_and_repairs_it(sand
     (role,) = iam.list_roles(PathPrefix="/agraph/")["Roles"]
     (policy,) = iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
     iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["PolicyArn"])
+    s3 = sandbox.client("s3")
+    tls_only = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=tls_only.replace("s3:*", "s3:GetObject"))
+    # S3 says so where two changes of a bucket meet.
+    sandbox.faults([{"operation": "PutBucketPolicy", "error": "OperationAborted", "status": 409}])
     repaired = sandbox.playbook("up")
-    assert (repaired.returncode, repaired.changed) == (0, 4), str(repaired)
-    assert len(repaired.changes) == 4, str(repaired)
+    assert sandbox.listed_faults()[0]["struck"] == 1
+    sandbox.clear_faults()
+    assert (repaired.returncode, repaired.changed) == (0, 5), str(repaired)
+    assert len(repaired.changes) == 5, str(repaired)
+    assert s3.get_bucket_policy(Bucket=BUCKET)["Policy"] == tls_only
     # Rules and attachments are described with ids and times of their own; all else is as it was.
     now = account(sandbox)
     for name in good.keys() - {"describe_security_group_rules"}:

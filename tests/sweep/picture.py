@@ -28,8 +28,10 @@ COUNTED = ("Routes", "Associations", "Attachments", "SecurityGroups", "Groups", 
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*")
 BUCKET_PARTS = (
     "get_public_access_block",
+    "get_bucket_policy",
     "get_bucket_encryption",
     "get_bucket_ownership_controls",
+    "get_bucket_versioning",
     "get_bucket_lifecycle_configuration",
     "get_bucket_tagging",
 )

@@ -1,4 +1,4 @@
-"""Holds a request against the policies of whoever makes it."""
+"""Holds a request against the policies of whoever makes it, and of what it is about."""
 
 from __future__ import annotations
 
@@ -6,22 +6,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.cloud import environment
+from sandbox.cloud.authorisation.bucket_policies import OF_THE_POLICY, Said, is_restricted, policy_of, said_by
 from sandbox.cloud.authorisation.decisions import refusal
 from sandbox.cloud.authorisation.policies import Question, statements
-from sandbox.cloud.authorisation.principals import Principal, principal_of
+from sandbox.cloud.authorisation.principals import ROOT, Principal, account_itself, nobody, principal_of
 from sandbox.cloud.authorisation.questions import asked
 from sandbox.cloud.calls import Call, RefusedError
 
 
 def check(environ: dict[str, Any], call: Call, arn: str) -> None:
-    """Raise `RefusedError` for a request that its caller may not make."""
-    principal = principal_of(call.access_key_id, arn)
+    """Raise `RefusedError` for a request that its caller, who has this ARN or none, may not make."""
+    principal = _who(call, arn)
     for question in asked(environ, call, principal):
-        why = refusal(principal, question)
+        why = refusal(principal, question, _of_the_resource(call, question, principal))
+        if why is not None and not principal.in_account:
+            why = "Access Denied"
         if question.action == "sts:AssumeRole":
             why = _of_a_role(principal, question, why)
         if why is not None:
             raise RefusedError("denied", why)
+
+
+def _who(call: Call, arn: str) -> Principal:
+    if not arn:
+        return nobody()
+    return account_itself() if arn == ROOT else principal_of(call.access_key_id, arn)
+
+
+def _of_the_resource(call: Call, question: Question, principal: Principal) -> Said:
+    """Return what the policy of the resource says to a question; of AWS's resources, buckets have one here."""
+    if call.service != "s3" or (policy := policy_of(question.resource)) is None:
+        return Said()
+    if principal.arn == ROOT and question.action in OF_THE_POLICY:
+        return Said()
+    said = said_by(policy, question, principal)
+    if not principal.in_account and said.allows and is_restricted(question.resource):
+        return Said(denies=said.denies)
+    return said
 
 
 def _of_a_role(principal: Principal, question: Question, why: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,28 +36,52 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _holds(operator: str, key: str, values: list[Any], keys: Keys, variables: Keys | None) -> bool:
-    quantifier, colon, name = operator.rpartition(":")
-    if colon and quantifier.lower() not in ("forallvalues", "foranyvalue"):
-        raise UnknownOperatorError(f"The sandbox does not know the condition operator {operator}.")
-    lenient = name.lower().endswith("ifexists")
-    name = name.lower().removesuffix("ifexists")
+@dataclass(frozen=True)
+class Operator:
+    """An operator of a condition, taken apart."""
+
+    name: str
+    """In small letters, without what is said before and after it."""
+    quantifier: str
+    """``forallvalues``, ``foranyvalue`` or nothing."""
+    lenient: bool
+    """Whether the condition holds where the request has no such key."""
+
+    @property
+    def negated(self) -> bool:
+        """Tell whether it holds where its positive does not."""
+        return self.name in NEGATED
+
+    @property
+    def positive(self) -> str:
+        """Return the operator that this one negates, or this one."""
+        return self.name.replace("not", "", 1) if self.negated else self.name
+
+
+def operator_of(text: str) -> Operator:
+    """Take an operator apart; raises `UnknownOperatorError`."""
+    quantifier, colon, name = text.lower().rpartition(":")
+    operator = Operator(name.removesuffix("ifexists"), quantifier, name.endswith("ifexists"))
+    is_known = operator.name == "null" or operator.positive in TESTS
+    if not is_known or (colon and quantifier not in ("forallvalues", "foranyvalue")):
+        raise UnknownOperatorError(f"The sandbox does not know the condition operator {text}.")
+    return operator
+
+
+def _holds(text: str, key: str, values: list[Any], keys: Keys, variables: Keys | None) -> bool:
+    operator = operator_of(text)
     given, wanted = keys.get(key, ()), [_text(each) for each in values]
-    if name == "null":
+    if operator.name == "null":
         return any((not given) == (each.lower() == "true") for each in wanted)
-    positive = name.replace("not", "", 1) if name in NEGATED else name
-    test = TESTS.get(positive)
-    if test is None:
-        raise UnknownOperatorError(f"The sandbox does not know the condition operator {operator}.")
-    negated = name in NEGATED
+    test, negated, quantifier = TESTS[operator.positive], operator.negated, operator.quantifier
 
     def fits(value: str) -> bool:
         return any(test(value, each, variables) for each in wanted) != negated
 
-    if quantifier.lower() == "forallvalues":
+    if quantifier == "forallvalues":
         return all(fits(each) for each in given)
     if not given:
-        return lenient or (negated and not quantifier)
+        return operator.lenient or (negated and not quantifier)
     if quantifier or not negated:
         return any(fits(each) for each in given)
     return all(fits(each) for each in given)

@@ -7,24 +7,46 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.cloud import environment
+from sandbox.cloud.authorisation.wildcards import Keys
+
+ROOT = f"arn:aws:iam::{environment.ACCOUNT}:root"
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A caller that is not the account itself."""
+    """A caller."""
 
     arn: str
     policies: Sequence[Any]
     boundary: Sequence[Any] | None = None
     session: Sequence[Any] | None = None
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Keys = field(default_factory=dict)
     own_names: tuple[str, ...] = ()
-    """What a role's trust policy may call it by."""
+    """What a policy that names principals may call it by."""
+    in_account: bool = True
+    """Whether it is somebody of the account, which nobody in particular is not."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return what a trust policy may mean it by: its own names, or those of its account."""
-        return (*self.own_names, f"arn:aws:iam::{environment.ACCOUNT}:root", environment.ACCOUNT)
+        """Return what a policy that names principals may mean it by: its own names, or those of its account."""
+        return (*self.own_names, ROOT, environment.ACCOUNT) if self.in_account else self.own_names
+
+
+def account_itself() -> Principal:
+    """Return who has the account's own key: no policy of an identity speaks of it."""
+    everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    keys = {
+        "aws:principalarn": (ROOT,),
+        "aws:principaltype": ("Account",),
+        "aws:userid": (environment.ACCOUNT,),
+    }
+    return Principal(ROOT, [everything], keys=keys, own_names=(ROOT, environment.ACCOUNT))
+
+
+def nobody() -> Principal:
+    """Return who asks without a signature."""
+    keys = {"aws:principaltype": ("Anonymous",), "aws:userid": ("anonymous",)}
+    return Principal("", [], keys=keys, in_account=False)
 
 
 def principal_of(access_key_id: str, arn: str) -> Principal:

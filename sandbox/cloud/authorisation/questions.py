@@ -8,27 +8,32 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.cloud import environment
+from sandbox.cloud import environment, public_address
 from sandbox.cloud.arguments import arguments_of, placed_by
 from sandbox.cloud.authorisation import buckets, ec2, identity, systems_manager
 from sandbox.cloud.authorisation.policies import Question
 from sandbox.cloud.authorisation.principals import Principal
 from sandbox.cloud.authorisation.wildcards import Keys
 from sandbox.cloud.calls import Call
+from sandbox.cloud.context import current
 
 
 def circumstances(environ: dict[str, Any], call: Call, principal: Principal) -> Keys:
-    """Return the keys that conditions may look at in any request; the sandbox stands for AWS, which is secure."""
+    """Return the keys that conditions may look at in any request.
+
+    S3 alone speaks both HTTP and TLS; the other services' endpoints stand for AWS's, which are secure.
+    """
     now = time.time()
+    is_secure = call.service != "s3" or environ.get("wsgi.url_scheme") == "https"
     return {
         **principal.keys,
         "aws:currenttime": (datetime.fromtimestamp(now, UTC).isoformat(),),
         "aws:epochtime": (str(int(now)),),
-        "aws:principalaccount": (environment.ACCOUNT,),
+        **({"aws:principalaccount": (environment.ACCOUNT,)} if principal.in_account else {}),
         "aws:requestedregion": ("us-east-1" if call.service == "iam" else call.region,),
         "aws:resourceaccount": (environment.ACCOUNT,),
-        "aws:securetransport": ("true",),
-        "aws:sourceip": (str(environ.get("REMOTE_ADDR", "")),),
+        "aws:securetransport": (str(is_secure).lower(),),
+        "aws:sourceip": (public_address.of_caller(environ, current().operator_address),),
         "aws:useragent": (str(environ.get("HTTP_USER_AGENT", "")),),
         "aws:viaawsservice": ("false",),
     }

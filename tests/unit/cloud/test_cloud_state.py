@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ STATE = state.State(
     pid=1,
     endpoint="http://127.66.0.1:4566",
     gateway="127.66.0.1:4567",
+    endpoint_s3="https://127.66.0.1:4568",
+    authority="/sandbox/authority.pem",
     operator_address="127.66.0.2",
     region="us-west-2",
     access_key_id="AKIASANDBOX000000000",
@@ -53,6 +56,20 @@ def test_a_state_counts_only_while_its_process_lives(tmp_path: Path) -> None:
     assert state.read(tmp_path) is None
 
 
+def test_a_sandbox_of_an_older_version_has_to_be_stopped_first(tmp_path: Path) -> None:
+    state.write(tmp_path, dataclasses.replace(STATE, endpoint_s3="", authority=""))
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "running.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(command_line.CommandError, match="of an older version: stop it first"):
+            command_line.start(tmp_path, None, None, 60)
+
+
 def test_removing_takes_only_what_a_sandbox_makes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with state.starting(home):
@@ -70,7 +87,7 @@ def test_removing_takes_only_what_a_sandbox_makes(tmp_path: Path) -> None:
 def test_a_client_gets_the_sandboxs_settings_and_none_of_its_own() -> None:
     present = {
         "AWS_PROFILE": "work",
-        "AWS_ENDPOINT_URL_S3": "https://elsewhere",
+        "AWS_ENDPOINT_URL_SSM": "https://elsewhere",
         "AWS_ACCESS_KEY_ID": "AKIAREAL",
         "HTTPS_PROXY": "http://proxy:3128",
         "no_proxy": "localhost",
@@ -80,7 +97,9 @@ def test_a_client_gets_the_sandboxs_settings_and_none_of_its_own() -> None:
     assert wanted["AWS_ENDPOINT_URL"] == STATE.endpoint
     assert wanted["AWS_ACCESS_KEY_ID"] == STATE.access_key_id
     assert wanted["AWS_REGION"] == wanted["AWS_DEFAULT_REGION"] == "us-west-2"
-    for gone in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+    assert wanted["AWS_ENDPOINT_URL_S3"] == STATE.endpoint_s3
+    assert wanted["AWS_CA_BUNDLE"] == STATE.authority
+    for gone in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SSM"):
         assert wanted[gone] is None
     assert wanted["no_proxy"] == "localhost,127.66.0.1"
     assert "HOME" not in wanted

@@ -21,6 +21,7 @@ leaked = [name for name in os.environ if name.startswith("AWS_")]
 if os.environ.get("SANDBOX_FAILS"):
     sys.exit("ERROR: " + os.environ["SANDBOX_FAILS"])
 state = {"endpoint": os.environ["SANDBOX_RECORDER"], "access_key_id": "AKIASANDBOX", "secret_access_key": "sand"}
+state |= {"endpoint_s3": state["endpoint"], "authority": "/nonexistent"}
 (home / "state.json").write_text(json.dumps(state))
 """
 PLAY = """
