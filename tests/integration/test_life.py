@@ -240,6 +240,13 @@ def test_up_reports_exactly_what_was_changed_behind_its_back_and_repairs_it(sand
     ec2.delete_route(RouteTableId=private["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
     (vpc,) = ec2.describe_vpcs(Filters=ours)["Vpcs"]
     ec2.create_tags(Resources=[vpc["VpcId"]], Tags=[{"Key": "Role", "Value": "something else"}])
+    (aws_own,) = ec2.describe_security_groups(
+        Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+    )["SecurityGroups"]
+    assert (aws_own["IpPermissions"], aws_own["IpPermissionsEgress"]) == ([], [])
+    ec2.authorize_security_group_ingress(
+        GroupId=aws_own["GroupId"], IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
+    )
     (role,) = iam.list_roles(PathPrefix="/agraph/")["Roles"]
     (policy,) = iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
     iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["PolicyArn"])
@@ -251,8 +258,8 @@ def test_up_reports_exactly_what_was_changed_behind_its_back_and_repairs_it(sand
     repaired = sandbox.playbook("up")
     assert sandbox.listed_faults()[0]["struck"] == 1
     sandbox.clear_faults()
-    assert (repaired.returncode, repaired.changed) == (0, 5), str(repaired)
-    assert len(repaired.changes) == 5, str(repaired)
+    assert (repaired.returncode, repaired.changed) == (0, 6), str(repaired)
+    assert len(repaired.changes) == 6, str(repaired)
     assert s3.get_bucket_policy(Bucket=BUCKET)["Policy"] == tls_only
     # Rules and attachments are described with ids and times of their own; all else is as it was.
     now = account(sandbox)
