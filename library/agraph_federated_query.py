@@ -234,7 +234,7 @@ def ask_there(wanted: Wanted, deadline: float, way: Way) -> Any:
             elif kind == "answer":
                 return value
             else:
-                raise QueryError((value[0] is None and way.trouble) or explain(wanted, *value))
+                raise QueryError((value[0] is None and way.trouble()) or explain(wanted, *value))
     except EOFError:
         raise QueryError("The query's process ended without an answer; run it again with -vvv to see why.") from None
     finally:
@@ -253,7 +253,7 @@ def greet(wanted: Wanted, deadline: float, way: Way) -> None:
     except AgraphError as error:
         if wanted["tunnel"]:
             raise QueryError(
-                way.trouble or f"The manager's AllegroGraph does not answer through the tunnel: {error}"
+                way.trouble() or f"The manager's AllegroGraph does not answer through the tunnel: {error}"
             ) from None
         raise QueryError(
             f"The manager cannot be reached: {error} Does its security group let this machine's address in "

@@ -176,7 +176,7 @@ def hold(wanted: Wanted, is_enough: Callable[[float], bool]) -> dict[str, Any]:
         version = greet(tunnel, max(1.0, min(PATIENCE, deadline - started)))
         while not is_enough(seconds := time.monotonic() - started):
             if not tunnel.is_open:
-                raise ForwardingError(str(tunnel.trouble))
+                raise ForwardingError(f"{tunnel.trouble} Open it again with: ansible-playbook tunnel.yml")
             time.sleep(LOOK)
     return {"version": version, "seconds": round(seconds, 1)}
 
@@ -187,7 +187,8 @@ def greet(tunnel: ForwardedPort, patience: float) -> str:
         return str(Server(LOCALHOST, tunnel.local_port, timeout=patience).version())
     except AgraphError as error:
         raise ForwardingError(
-            tunnel.trouble or f"AllegroGraph does not answer through the tunnel: {error} Does it run on the manager?"
+            tunnel.explained()
+            or f"AllegroGraph does not answer through the tunnel: {error} Does it run on the manager?"
         ) from None
 
 

@@ -44,10 +44,9 @@ class Way:
         port = self._forwarded(self._instance, int(parts.port or 0))
         return urllib.parse.urlunsplit(parts._replace(netloc=f"{LOCALHOST}:{port}"))
 
-    @property
     def trouble(self) -> str | None:
-        """Say what is wrong with a tunnel, if anything is known to be."""
-        return next((each.trouble for each in self._open.values() if each.trouble), None)
+        """Say why a call has just failed, where that is a tunnel's fault."""
+        return next(filter(None, (each.explained() for each in self._open.values())), None)
 
     def _forwarded(self, instance: Instance, port: int) -> int:
         if port not in self._open:

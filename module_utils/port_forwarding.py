@@ -106,8 +106,18 @@ class ForwardedPort:
         if any(REFUSED.search(line) for line in self._said):
             return f"Nothing listens on {where}. Does AllegroGraph run there?"
         if not self.is_open:
-            return f"The session that leads to {where} has ended{self._reason()}. Is the instance still there?"
+            return (
+                f"The session that leads to {where} has ended{self._reason()}: the instance or its SSM agent is gone, "
+                "or nothing happened in it for too long, which is 20 minutes unless the account says otherwise."
+            )
         return None
+
+    def explained(self, patience: float = 1.0) -> str | None:
+        """Say why a connection to the port has just failed; the plugin may take a moment to say so."""
+        end = time.monotonic() + patience
+        while self.trouble is None and time.monotonic() < end:
+            time.sleep(LOOK)
+        return self.trouble
 
     def close(self) -> None:
         """End the session, and the plugin with it, whatever has become of them."""

@@ -158,7 +158,7 @@ def test_a_session_that_ends_by_itself_is_noticed(place: Place, agraph: Agraph) 
     with forwarded(agraph.port) as tunnel:
         place.bench.gateway.sessions.terminate(place.live[0])
         wait_for(lambda: not tunnel.is_open)
-        assert "has ended. Is the instance still there?" in tunnel.trouble
+        assert "has ended: the instance or its SSM agent is gone, or nothing happened in it" in tunnel.trouble
 
 
 def test_credentials_that_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
