@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _SHELLS: Final = ("Standard_Stream", "InteractiveCommands", "NonInteractiveCommands")
 _PORT, _FORWARDING = "Port", "LocalPortForwarding"
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _TICK: Final = 0.1
 _FAREWELL: Final = 0.2
 """Seconds that a session may still take to end of its own accord once standard input has ended."""
@@ -202,8 +202,6 @@ class Client:
         # Only here: what it imports would slow every shell's start.
         from session_manager_plugin.forwarding import Channel, forwarding
 
-        # No shell takes the keys here: Ctrl-C is this process's.
-        signal.signal(signal.SIGINT, self._on_signal)
         channel = Channel(self._request.session_id, self._send, self._unacknowledged, self._show, self._fail)
         self._forwarding = forwarding(channel, properties, self._agent_version)
         self._forwarding.start()
@@ -308,6 +306,6 @@ class Client:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         # The main thread may be inside the WebSocket's own locks: nothing is sent from here.
-        for each in (*_SIGNALS, *((signal.SIGINT,) if self._forwarding is not None else ())):
+        for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         raise DismissedError
