@@ -10,9 +10,11 @@ description:
   - Opens a session on the manager over the repositories of all members, asks, and closes the session whatever happens.
   - agraph-python waits for ever and sends a failed request eleven times; this module ends at O(timeout) all the same.
   - It changes nothing, on the servers or elsewhere.
+  - With O(tunnel) the manager needs no open port. AllegroGraph gives each session a port of its own, so there may be
+    two sessions of SSM, which end with the module.
 version_added: 0.1.0
 author: [agraph-federation]
-requirements: [agraph-python, boto3 for O(password_parameter)]
+requirements: [agraph-python, boto3 for O(password_parameter) and a tunnel]
 options:
   manager_host:
     description: The manager's address, seen from the host on which the module runs.
@@ -64,7 +66,7 @@ options:
       - It is read here, with the ordinary credentials of this machine, so that no argument holds it.
     type: str
   region:
-    description: The AWS region of O(password_parameter); the one of the environment when it is not given.
+    description: The region of O(password_parameter) and of O(tunnel); the environment's when it is not given.
     type: str
   query:
     description: The question, in SPARQL; SELECT, ASK, CONSTRUCT or DESCRIBE.
@@ -74,6 +76,20 @@ options:
     description: How long all of it may take, in seconds.
     type: int
     default: 120
+  tunnel:
+    description:
+      - How to reach the manager through SSM instead of its address; without it, the address is asked.
+      - AWS is asked with the environment's credentials, as C(AWS_PROFILE) or C(AWS_ACCESS_KEY_ID) have them.
+    type: dict
+    suboptions:
+      instance_id:
+        description: The manager's instance id.
+        type: str
+        required: true
+      plugin:
+        description: The session-manager-plugin, AWS's own or the project's.
+        type: str
+        required: true
 attributes:
   check_mode:
     description: Can run in check mode; it changes nothing anyway.
@@ -125,6 +141,7 @@ seconds:
 import contextlib
 import multiprocessing
 import os
+import signal
 import time
 from multiprocessing.connection import Connection
 from typing import Any
@@ -132,6 +149,8 @@ from typing import Any
 from ansible.module_utils.agraph_client import AgraphError, Server
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.federation_spec import federation, repository_url, without_secrets
+from ansible.module_utils.manager_way import Way
+from ansible.module_utils.port_forwarding import LOCALHOST, ForwardingError, Instance
 from ansible.module_utils.sparql_results import result
 
 ARGUMENTS: dict[str, Any] = {
@@ -157,6 +176,13 @@ ARGUMENTS: dict[str, Any] = {
     "region": {"type": "str"},
     "query": {"type": "str", "required": True},
     "timeout": {"type": "int", "default": 120},
+    "tunnel": {
+        "type": "dict",
+        "options": {
+            "instance_id": {"type": "str", "required": True},
+            "plugin": {"type": "str", "required": True},
+        },
+    },
 }
 # How long the manager may take to say that it is there, and to close a session that ran out of time.
 PATIENCE = 10.0
@@ -177,6 +203,8 @@ def main() -> None:
         mutually_exclusive=[("password", "password_parameter")],
     )
     started = time.monotonic()
+    # A run that is ended ends its sessions.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = dict(module.params)
     try:
         if wanted["password_parameter"]:
@@ -184,8 +212,8 @@ def main() -> None:
             module.no_log_values.add(wanted["password"])
         answer = ask(wanted, started + wanted["timeout"])
     except ImportError as error:
-        module.fail_json(msg=missing_required_lib("boto3" if "boto" in str(error) else "agraph-python"))
-    except (QueryError, AgraphError) as error:
+        module.fail_json(msg=missing_required_lib("boto3" if "boto" in str(error.name) else "agraph-python"))
+    except (QueryError, AgraphError, ForwardingError) as error:
         module.fail_json(msg=without_secrets(str(error), [wanted["password"] or ""]))
     module.exit_json(changed=False, seconds=round(time.monotonic() - started, 2), **result(answer))
 
@@ -219,11 +247,19 @@ def ask(wanted: Wanted, deadline: float) -> Any:
 
     if not wanted["members"]:
         raise QueryError("The federation has no members, so there is nothing to ask.")
-    greet(wanted, deadline)
+    tunnel = wanted["tunnel"]
+    instance = tunnel and Instance(tunnel["instance_id"], "the manager", tunnel["plugin"], wanted["region"])
+    with Way(wanted["manager_host"], wanted["manager_port"], instance, deadline) as way:
+        return ask_there(wanted, deadline, way)
+
+
+def ask_there(wanted: Wanted, deadline: float, way: Way) -> Any:
+    """Return the server's answer, or raise one sentence, by the deadline."""
+    greet(wanted, deadline, way)
     # The client has no time-out of its own: a process of its own can be ended whatever it waits for.
     context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=converse, args=(wanted, theirs), daemon=True)
+    ours, theirs = context.Pipe()
+    child = context.Process(target=converse, args=(wanted, way, theirs), daemon=True)
     child.start()
     theirs.close()
     session = None
@@ -231,34 +267,39 @@ def ask(wanted: Wanted, deadline: float) -> Any:
         while ours.poll(max(0.0, deadline - time.monotonic())):
             kind, value = ours.recv()
             if kind == "session":
-                session = value
+                session = way.here(value)
+                ours.send(session)
             elif kind == "answer":
                 return value
             else:
-                raise QueryError(explain(wanted, *value))
+                raise QueryError((value[0] is None and way.trouble()) or explain(wanted, *value))
     except EOFError:
         raise QueryError("The query's process ended without an answer; run it again with -vvv to see why.") from None
     finally:
         end(child)
         if session:
-            close(wanted, session)
+            close(wanted, session, way)
     raise QueryError(late(wanted))
 
 
-def greet(wanted: Wanted, deadline: float) -> None:
+def greet(wanted: Wanted, deadline: float, way: Way) -> None:
     """Say at once that the manager cannot be reached; the client would try for minutes."""
     patience = max(0.5, min(PATIENCE, deadline - time.monotonic()))
-    server = Server(wanted["manager_host"], wanted["manager_port"], timeout=patience, through_proxy=True)
+    server = Server(way.host, way.port, timeout=patience, through_proxy=way.through_proxy)
     try:
         server.version()
     except AgraphError as error:
+        if wanted["tunnel"]:
+            raise QueryError(
+                way.trouble() or f"The manager's AllegroGraph does not answer through the tunnel: {error}"
+            ) from None
         raise QueryError(
             f"The manager cannot be reached: {error} Does its security group let this machine's address in "
             "(federation_allowed_cidr), and does AllegroGraph run there?"
         ) from None
 
 
-def converse(wanted: Wanted, pipe: Connection) -> None:
+def converse(wanted: Wanted, way: Way, pipe: Connection) -> None:
     """In the child: open the session, ask, close it, and send what came of it."""
     # The client prints errors, with the URLs and the passwords in them; the module's output is JSON and nothing else.
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -266,14 +307,17 @@ def converse(wanted: Wanted, pipe: Connection) -> None:
         os.dup2(nowhere, stream)
     for name in [name for name in os.environ if name.startswith("AGRAPH_")]:
         del os.environ[name]
+    if not way.through_proxy:
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = LOCALHOST
     from franz.miniclient.repository import Client
     from franz.miniclient.request import RequestError
 
     try:
-        client = Client(f"http://{wanted['manager_host']}:{wanted['manager_port']}", wanted["user"], wanted["password"])
+        client = Client(f"http://{way.host}:{way.port}", wanted["user"], wanted["password"])
         # A session that nobody closes any more ends by itself soon after the time is up.
         session = client.openSession(specification(wanted), lifetime=min(21600, wanted["timeout"] + 60))
         pipe.send(("session", session.url))
+        session.url = pipe.recv()
         outcome: tuple[str, Any] = ("answer", session.evalSparqlQuery(wanted["query"]))
     except RequestError as error:
         outcome = ("refused", (error.status, error.code, str(error.message)))
@@ -342,11 +386,9 @@ def end(child: Any) -> None:
         child.join()
 
 
-def close(wanted: Wanted, session: str) -> None:
+def close(wanted: Wanted, session: str, way: Way) -> None:
     """Close a session that the child could not close any more."""
-    server = Server(
-        wanted["manager_host"], wanted["manager_port"], wanted["user"], wanted["password"], PATIENCE / 2, True
-    )
+    server = Server(way.host, way.port, wanted["user"], wanted["password"], PATIENCE / 2, way.through_proxy)
     with contextlib.suppress(AgraphError):
         server.json("POST", f"{session}/session/close")
 

@@ -44,6 +44,10 @@ options:
     description: The members' subnet.
     default: ""
     type: str
+  access:
+    description: How the manager is reached; with V(tunnel) nobody comes in, and nothing about that is looked at.
+    default: public
+    type: str
   allowed_cidr:
     description: Who may reach the manager. Empty for the caller's own public address alone.
     default: ""
@@ -186,6 +190,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "vpc_cidr": {"default": ""},
     "public_subnet_cidr": {"default": ""},
     "private_subnet_cidr": {"default": ""},
+    "access": {"default": "public"},
     "allowed_cidr": {"default": ""},
     "allow_world": {"type": "bool", "default": False},
     "address_service": {"default": ""},
@@ -347,7 +352,7 @@ def main() -> None:
         found.append(problem)
     caller_cidr = ""
     # Nobody outside is told of a run that cannot go on anyway.
-    if up and not module.params["allowed_cidr"] and not found:
+    if up and module.params["access"] == "public" and not module.params["allowed_cidr"] and not found:
         caller_cidr, problem = caller_cidr_or_problem(module)
         found += [problem] if problem else []
     if found:

@@ -39,6 +39,7 @@ class Settings:
     vpc_cidr: str
     public_subnet_cidr: str
     private_subnet_cidr: str
+    access: str
     allowed_cidr: str
     allow_world: bool
     address_service: str
@@ -123,7 +124,11 @@ def _problems_with_networks(settings: Settings) -> Iterator[str]:
 
 def _problems_with_callers(settings: Settings) -> Iterator[str]:
     """Say why nobody, or everybody, could reach the manager."""
-    if not settings.allowed_cidr:
+    if settings.access not in ("public", "tunnel"):
+        yield f"federation_access '{settings.access}' is unknown: use public or tunnel."
+    elif settings.access == "tunnel":
+        return
+    elif not settings.allowed_cidr:
         if not settings.address_service:
             yield (
                 "federation_allowed_cidr and federation_address_service are both empty: name the network that may "

@@ -1,5 +1,7 @@
 """One session seen from the client's side: standard input goes out, the terminal's output comes in.
 
+A port session has connections instead, which `forwarding` carries.
+
 The main thread reads the WebSocket, a second one standard input. A cut connection is made anew with ResumeSession and
 goes on where it was: both directions are numbered, and what is not acknowledged is sent again.
 """
@@ -14,7 +16,7 @@ import threading
 import time
 import uuid
 from types import FrameType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -25,8 +27,12 @@ from session_manager_plugin.delivery import Inbox, Outbox
 from session_manager_plugin.frames import Frame, FrameError, compact
 from session_manager_plugin.request import Request
 
+if TYPE_CHECKING:
+    from session_manager_plugin.forwarding import Forwarding
+
 _SHELLS: Final = ("Standard_Stream", "InteractiveCommands", "NonInteractiveCommands")
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+_PORT, _FORWARDING = "Port", "LocalPortForwarding"
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _TICK: Final = 0.1
 _FAREWELL: Final = 0.2
 """Seconds that a session may still take to end of its own accord once standard input has ended."""
@@ -66,6 +72,11 @@ class Client:
         self._shell_started = threading.Event()
         self._leave_at: float | None = None
         self._size = (0, 0)
+        self._agent_version = ""
+        self._ports: dict[str, Any] | None = None
+        """What a port session is to forward; None in any other session."""
+        self._forwarding: Forwarding | None = None
+        self._failure: str | None = None
 
     def run(self) -> int:
         """Hold the session until it ends; the answer is the exit code."""
@@ -73,7 +84,7 @@ class Client:
             signal.signal(number, self._on_signal)
         threading.Thread(target=self._read_input, daemon=True).start()
         code = 0
-        with self._connections, terminal.raw(self._input):
+        with self._connections:
             try:
                 self._connect(self._request.stream_url, self._request.token)
                 while True:
@@ -83,9 +94,14 @@ class Client:
             except DismissedError:
                 # The far shell ends too, instead of waiting for somebody who does not come back.
                 self._send(frames.FLAG, frames.terminate_flag())
+                if self._forwarding is not None:
+                    ending = f"\n\nExiting session with sessionId: {self._request.session_id}.\n\n"
+                    self._show(f"Terminate signal received, exiting.\n{ending}".encode())
             except (OSError, WebSocketException) as error:
                 self._show(f"Cannot perform start session: {error}\r\n".encode())
                 code = 1
+            if self._forwarding is not None:
+                self._forwarding.close()
         return code
 
     def _connect(self, url: str, token: str) -> None:
@@ -123,6 +139,8 @@ class Client:
         except ConnectionClosed:
             self._resume()
         now = time.monotonic()
+        if self._failure is not None:
+            raise OSError(self._failure)
         if self._leave_at is not None and now >= self._leave_at:
             raise SessionOverError("Cannot perform start session: EOF\r\n")
         with self._lock:
@@ -138,7 +156,11 @@ class Client:
             if frame.message_type == frames.ACKNOWLEDGE:
                 with self._lock:
                     self._outbox.acknowledge(frames.acknowledged_sequence(frame))
+                if self._forwarding is not None:
+                    self._forwarding.acknowledged()
             elif frame.message_type == frames.OUTPUT_STREAM:
+                if self._forwarding is not None and not self._forwarding.accepts:
+                    return
                 self._transmit(frames.acknowledgement(frame).encode())
                 for ready in self._inbox.receive(frame):
                     self._handle_output(ready)
@@ -160,19 +182,47 @@ class Client:
             message = frame.json().get("CustomerMessage")
             if message:
                 self._show(f"{message}\r\n".encode())
-            self._shell_started.set()
+            if self._ports is None:
+                self._start_shell()
+            else:
+                self._start_forwarding(self._ports)
+        elif self._forwarding is not None:
+            self._forwarding.receive(frame.payload_type, frame.payload)
         elif frame.payload_type == frames.OUTPUT:
             # An agent that is too old for the handshake begins with output.
-            self._shell_started.set()
+            self._start_shell()
             self._show(frame.payload)
+
+    def _start_shell(self) -> None:
+        if not self._shell_started.is_set():
+            self._connections.enter_context(terminal.raw(self._input))
+            self._shell_started.set()
+
+    def _start_forwarding(self, properties: dict[str, Any]) -> None:
+        # Only here: what it imports would slow every shell's start.
+        from session_manager_plugin.forwarding import Channel, forwarding
+
+        channel = Channel(self._request.session_id, self._send, self._unacknowledged, self._show, self._fail)
+        self._forwarding = forwarding(channel, properties, self._agent_version)
+        self._forwarding.start()
+
+    def _unacknowledged(self) -> int:
+        return len(self._outbox)
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
 
     def _answer_handshake(self, request: dict[str, Any]) -> None:
         processed: list[dict[str, Any]] = []
         errors: list[str] = []
+        self._agent_version = str(request.get("AgentVersion") or "")
         for action in request.get("RequestedClientActions") or []:
             kind = action.get("ActionType")
-            session_type = (action.get("ActionParameters") or {}).get("SessionType")
+            parameters = action.get("ActionParameters") or {}
+            session_type, properties = parameters.get("SessionType"), parameters.get("Properties") or {}
             known = kind == "SessionType" and session_type in _SHELLS
+            if kind == "SessionType" and session_type == _PORT and properties.get("type") == _FORWARDING:
+                known, self._ports = True, properties
             error = "" if known else f"{kind} {session_type or ''} is not supported by this plugin".replace("  ", " ")
             processed.append(
                 {"ActionType": kind, "ActionStatus": 1 if known else 3, "ActionResult": None, "Error": error}

@@ -27,8 +27,11 @@ HANDSHAKE_RESPONSE: Final = 6
 HANDSHAKE_COMPLETE: Final = 7
 FLAG: Final = 10
 
+FLAG_DISCONNECT: Final = 1
 FLAG_TERMINATE: Final = 2
-"""The payload of a frame of type FLAG, as a u32: the client asks for the session's end."""
+FLAG_REFUSED: Final = 3
+"""The payload of a frame of type FLAG, as a u32: the client's connection to a port has ended; the client asks for the
+session's end; the agent could not connect to the port."""
 
 SYNCHRONISE: Final = 1
 FINISH: Final = 2
@@ -178,9 +181,19 @@ def channel_closed(session_id: str, instance_id: str, output: str = "") -> Frame
     return Frame(message_type=CHANNEL_CLOSED, flags=FINISH, message_id=message_id, payload=compact(content))
 
 
+def flag(number: int) -> bytes:
+    """The payload of a frame of type FLAG."""
+    return _LENGTH.pack(number)
+
+
+def flag_of(payload: bytes) -> int | None:
+    """The flag in the payload of a frame of type FLAG; None when there is none."""
+    return int(_LENGTH.unpack(payload)[0]) if len(payload) == _LENGTH.size else None
+
+
 def terminate_flag() -> bytes:
     """The payload of the frame of type FLAG that ends a session."""
-    return _LENGTH.pack(FLAG_TERMINATE)
+    return flag(FLAG_TERMINATE)
 
 
 def is_terminate_flag(frame: Frame) -> bool:

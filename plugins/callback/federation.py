@@ -12,7 +12,8 @@ description:
     C(federation_report) that a play has left with M(ansible.builtin.set_stats).
   - After a failure the last line is C(ERROR:) and a sentence, the original error even where a rescue cleaned up after
     it; C(federation_report.error) replaces it. C(federation_report.last) is printed after either.
-  - A run that is interrupted ends with C(ERROR:), what stands, and how to go on.
+  - A run that is interrupted ends with C(ERROR:), what stands, and how to go on. A C(tunnel) that is interrupted has
+    ended well, by the file that C(FEDERATION_STOP_FILE) names; a second time interrupts it like any other.
   - Commands inside of sentences are completed with the inventory and the settings that this run was given.
   - With C(-v) and above, Ansible's own default output, and the same ending.
 extends_documentation_fragment:
@@ -56,6 +57,8 @@ from plugins.plugin_utils.interruptions import interrupted
 from plugins.plugin_utils.task_lines import Line, action_of, is_silent
 
 LONGEST_ITEM = 40
+# Ctrl-C is how these end.
+UNTIL_STOPPED = {"tunnel"}
 ERASE = "\r\033[K"
 
 
@@ -90,6 +93,8 @@ class CallbackModule(DefaultCallback):
         inventories = given if given and list(given) != list(C.DEFAULT_HOST_LIST) else ()
         self._options = options(inventories, load_extra_vars(playbook._loader), Path.cwd())
         self._watch(os.getpid())
+        self._stop_file = Path(C.DEFAULT_LOCAL_TMP) / "stop"
+        os.environ["FEDERATION_STOP_FILE"] = str(self._stop_file)
         if not self._brief:
             super().v2_playbook_on_start(playbook)
         elif context.CLIARGS["check"]:
@@ -249,6 +254,8 @@ class CallbackModule(DefaultCallback):
 
         def wrapped(before: Any) -> Any:
             def handle(number: int, frame: Any) -> None:
+                if os.getpid() == process and number == signal.SIGINT and self._stop():
+                    return
                 # A worker has these handlers, too, until it has its own.
                 if os.getpid() == process and number == signal.SIGINT:
                     atexit.register(say_it)
@@ -261,6 +268,13 @@ class CallbackModule(DefaultCallback):
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, wrapped(signal.getsignal(number)))
+
+    def _stop(self) -> bool:
+        """Ask a verb that only ends when it is told to for its end; say whether that is now under way."""
+        if self._verb not in UNTIL_STOPPED or self._stop_file.exists():
+            return False
+        self._stop_file.touch()
+        return True
 
     def _end(self, error: str) -> None:
         sentence = completed(" ".join(error.split()), self._options)

@@ -13,6 +13,7 @@ COMMAND = re.compile(r"\bansible-playbook \w+\.yml((?: -e [\w.=-]+)*)")
 GIVEN = re.compile(r" -e (\w+)=")
 # What belongs to one run and not to the federation, and what must not be shown.
 OF_ONE_RUN = {"federation_on_failure", "federation_take_over", "federation_result_file"}
+OF_ONE_VERB = ("federation_query", "federation_tunnel")
 PLAIN = re.compile(r"[\w./:-]+")
 
 
@@ -20,8 +21,8 @@ def options(inventories: Sequence[str], settings: Mapping[str, Any], here: Path)
     """Return what a next command has to repeat of this one: the inventories, and settings by their names."""
     repeated = {f"-i {each}": f"-i {shlex.quote(_near(each, here))}" for each in inventories}
     for name, value in settings.items():
-        about_query = name.startswith("federation_query")
-        if name.startswith("federation_") and not (name in OF_ONE_RUN or about_query or "password" in name):
+        of_one_verb = name.startswith(OF_ONE_VERB)
+        if name.startswith("federation_") and not (name in OF_ONE_RUN or of_one_verb or "password" in name):
             repeated[name] = f"-e {_assignment(name, value)}"
     return repeated
 

@@ -7,6 +7,7 @@ python -m sandbox.session_manager.agent [--settings FILE]; the settings are JSON
     online_delay  seconds from the node's boot until it registers for the first time, however often it is started anew
     retry_delay   seconds until it tries again after a failure; doubled each time, up to ten times as long
     metadata      address of the metadata service, when it is not the usual one
+    agent_version the version that it is of, when not the usual one; an old one forwards one connection at a time
     session_user  the account whose shell a session gets, when it is not the agent's own
     state         a directory that is empty after a boot
     orchestration a directory for the scripts of Run Command
@@ -33,9 +34,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from sandbox.session_manager.channel import AGENT_PATH, control, pack, unpack
+from sandbox.session_manager.conversation import AGENT_VERSION, Conversation, SessionRequest
 from sandbox.session_manager.metadata import METADATA_ADDRESS, Identity, NoIdentityError, read_identity
+from sandbox.session_manager.ports import Ports
 from sandbox.session_manager.runner import Result, Runner
-from sandbox.session_manager.shell import AGENT_VERSION, Shell, ShellRequest
+from sandbox.session_manager.shell import Shell
 
 SETTINGS: Final = Path("/etc/amazon/ssm/sandbox.json")
 _LONGEST_RETRY: Final = 10  # times the first delay
@@ -50,6 +53,7 @@ class Settings:
     online_delay: float = 0.0
     retry_delay: float = 0.3
     metadata: str = METADATA_ADDRESS
+    agent_version: str = AGENT_VERSION
     session_user: str | None = None
     state: str = "/run/amazon-ssm-agent"
     orchestration: str = "/var/lib/amazon/ssm"
@@ -74,7 +78,7 @@ class Agent:
         self._settings = settings
         self._connection: ClientConnection | None = None
         self._outgoing: asyncio.Queue[str | bytes] = asyncio.Queue()
-        self._shells: dict[str, Shell] = {}
+        self._sessions: dict[str, Conversation] = {}
         self._runner: Runner | None = None
         self._commands: set[str] = set()
         self._results: dict[str, Result] = {}
@@ -105,8 +109,8 @@ class Agent:
                         await self._serve(connection, ping)
                 except (NoIdentityError, RefusedError, OSError, WebSocketException, TimeoutError) as error:
                     print(f"amazon-ssm-agent: {error}; again in {pause:g} s", file=sys.stderr, flush=True)
-                for shell in self._shells.values():
-                    shell.detach()
+                for session in self._sessions.values():
+                    session.detach()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, self._settings.retry_delay * _LONGEST_RETRY)
         finally:
@@ -123,9 +127,9 @@ class Agent:
         return now
 
     def close(self) -> None:
-        """End every shell and every command."""
-        for shell in list(self._shells.values()):
-            shell.terminate()
+        """End every session and every command."""
+        for session in list(self._sessions.values()):
+            session.terminate()
         if self._runner is not None:
             self._runner.close()
 
@@ -143,11 +147,11 @@ class Agent:
                 instance_id=identity.instance_id,
                 access_key_id=identity.access_key_id,
                 region=self._settings.region,
-                agent_version=AGENT_VERSION,
+                agent_version=self._settings.agent_version,
                 ip_address=connection.local_address[0],
                 computer_name=socket.gethostname(),
                 **_platform(),
-                sessions=list(self._shells),
+                sessions=list(self._sessions),
                 commands=sorted(self._commands),
             )
         )
@@ -169,8 +173,8 @@ class Agent:
                     message = await asyncio.wait_for(connection.recv(), ping * 3)
                     if isinstance(message, bytes):
                         session_id, frame = unpack(message)
-                        if session_id in self._shells:
-                            self._shells[session_id].receive(frame)
+                        if session_id in self._sessions:
+                            self._sessions[session_id].receive(frame)
                     else:
                         self._obey(json.loads(message))
             except (ConnectionClosed, TimeoutError):
@@ -196,10 +200,10 @@ class Agent:
         match message["kind"]:
             case "attach":
                 self._attach(message)
-            case "detach" if message["session"] in self._shells:
-                self._shells[message["session"]].detach()
-            case "terminate" if message["session"] in self._shells:
-                self._shells[message["session"]].terminate()
+            case "detach" if message["session"] in self._sessions:
+                self._sessions[message["session"]].detach()
+            case "terminate" if message["session"] in self._sessions:
+                self._sessions[message["session"]].terminate()
             case "command" if message["command"]["id"] not in self._commands:
                 self._commands.add(message["command"]["id"])
                 task = asyncio.get_running_loop().create_task(self._run_command(message["command"]))
@@ -212,20 +216,27 @@ class Agent:
 
     def _attach(self, message: dict[str, Any]) -> None:
         session_id = message["session"]
-        if session_id not in self._shells:
+        if session_id not in self._sessions:
             if message["resumed"]:
                 self._send(control("closed", session=session_id, output="The session ended with the agent's restart."))
                 return
-            request = ShellRequest.read(message["request"], self._settings.session_user, self._settings.environment)
-            self._shells[session_id] = Shell(session_id, request, self._frames(session_id), self._closed(session_id))
-        self._shells[session_id].attach()
+            request = SessionRequest.read(message["request"], self._settings.session_user, self._settings.environment)
+            kind = Ports if request.session_type == "Port" else Shell
+            self._sessions[session_id] = kind(
+                session_id,
+                request,
+                self._frames(session_id),
+                self._closed(session_id),
+                self._settings.agent_version,
+            )
+        self._sessions[session_id].attach()
 
     def _frames(self, session_id: str) -> Callable[[bytes], None]:
         return lambda frame: self._send(pack(session_id, frame))
 
     def _closed(self, session_id: str) -> Callable[[str], None]:
         def closed(output: str) -> None:
-            self._shells.pop(session_id, None)
+            self._sessions.pop(session_id, None)
             self._send(control("closed", session=session_id, output=output))
 
         return closed

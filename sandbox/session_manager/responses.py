@@ -13,12 +13,8 @@ from sandbox.session_manager.agents import Agent
 from sandbox.session_manager.command_responses import CommandResponses
 from sandbox.session_manager.gateway import Gateway
 from sandbox.session_manager.pages import page
-from sandbox.session_manager.sessions import (
-    InvalidParametersError,
-    NotConnectedError,
-    Session,
-    UnknownDocumentError,
-)
+from sandbox.session_manager.session_documents import InvalidParametersError, UnknownDocumentError
+from sandbox.session_manager.sessions import NotConnectedError, Session
 
 _WITHOUT_A_VALUE: Final = ("ActivationIds", "AssociationStatus")
 _SESSION_HISTORY_PAGE: Final = 200

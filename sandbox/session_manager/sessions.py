@@ -10,29 +10,15 @@ from typing import Any, Final
 
 from sandbox.session_manager.agents import Agents, Peer
 from sandbox.session_manager.channel import control
+from sandbox.session_manager.session_documents import RUN_SHELL, request_of
 from session_manager_plugin.frames import channel_closed, output_of
 
 IDLE_TIMEOUT: Final = 20 * 60.0
 """Seconds without input or output after which a session ends; AWS's default."""
 
-RUN_SHELL: Final = "SSM-SessionManagerRunShell"
-SESSION_TYPES: Final = {
-    RUN_SHELL: "Standard_Stream",
-    "AWS-StartInteractiveCommand": "InteractiveCommands",
-    "AWS-StartNonInteractiveCommand": "NonInteractiveCommands",
-}
-
 
 class NotConnectedError(Exception):
     """The target's agent is not connected."""
-
-
-class UnknownDocumentError(Exception):
-    """No such session document."""
-
-
-class InvalidParametersError(Exception):
-    """The parameters do not fit the session document."""
 
 
 @dataclass
@@ -95,14 +81,7 @@ class Sessions:
     ) -> Session:
         """Begin a session on a node whose agent is connected."""
         document = document or RUN_SHELL
-        if document not in SESSION_TYPES:
-            raise UnknownDocumentError(f"Document with name {document} does not exist.")
-        request: dict[str, Any] = {"session_type": SESSION_TYPES[document]}
-        if document != RUN_SHELL:
-            command = (parameters or {}).get("command")
-            if not command:
-                raise InvalidParametersError(f"The document {document} needs the parameter command.")
-            request["command"] = command[0]
+        request = request_of(document, parameters or {})
         agent = self._agents.get(instance_id)
         if agent is None or agent.peer is None or agent.region != region:
             raise NotConnectedError(f"{instance_id} is not connected.")

@@ -12,19 +12,13 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sandbox.session_manager.conversation import WINDOW, Conversation
 from session_manager_plugin import frames
-from session_manager_plugin.delivery import Inbox, Outbox
 from session_manager_plugin.frames import Frame, FrameError
 
-AGENT_VERSION: Final = "3.3.0.0"
-WINDOW: Final = 256
-"""Unacknowledged frames after which the terminal is read no further."""
-_ATTEMPTS: Final = 20
-_TICK: Final = 0.1
 _LINGER: Final = 60.0
 """Seconds that the rest of an ended shell's output waits for a client that was cut off."""
 _LAST_WORDS: Final = 3.0
@@ -33,109 +27,27 @@ _UNPROMPTED: Final = 1.0
 """Seconds after which the output of a command that nobody types to is sent without waiting for the client."""
 
 
-@dataclass(frozen=True)
-class ShellRequest:
-    """What StartSession asked for."""
-
-    session_type: str = "Standard_Stream"
-    command: str | None = None
-    user: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, content: dict[str, Any], user: str | None, environment: Mapping[str, str]) -> ShellRequest:
-        """From a message of the gateway, and what the node's settings say."""
-        return cls(content.get("session_type", "Standard_Stream"), content.get("command"), user, environment)
-
-
 @dataclass
-class Shell:
-    """One session: the frames, the terminal and the process.
+class Shell(Conversation):
+    """One session: the terminal and the process behind the frames.
 
     Output is held until the client has sent input or its terminal's size: before that, AWS's plugin throws it away.
     The terminal itself does the holding: it is not read.
     """
 
-    session_id: str
-    request: ShellRequest
-    send: Callable[[bytes], None]
-    closed: Callable[[str], None]
-    _inbox: Inbox = field(default_factory=Inbox)
-    _outbox: Outbox = field(default_factory=lambda: Outbox(frames.OUTPUT_STREAM, attempts=_ATTEMPTS))
     _process: subprocess.Popen[bytes] | None = None
     _terminal: int | None = None
     _process_handle: int | None = None
     _to_terminal: bytearray = field(default_factory=bytearray)
     _reading: bool = False
     _released: bool = False
-    _attached: bool = False
-    _created: float = field(default_factory=time.monotonic)
     _ended: float | None = None
-    _done: bool = False
-    _ticker: asyncio.TimerHandle | None = None
 
-    def attach(self) -> None:
-        """A client is there: for the first time, or again after a cut."""
-        self._attached = True
-        now = time.monotonic()
-        if self._outbox.next_sequence == 0:
-            actions = [
-                {
-                    "ActionType": "SessionType",
-                    "ActionParameters": {"SessionType": self.request.session_type, "Properties": None},
-                }
-            ]
-            request = {"AgentVersion": AGENT_VERSION, "RequestedClientActions": actions}
-            self._emit(frames.HANDSHAKE_REQUEST, frames.compact(request))
-        else:
-            for message in self._outbox.repeat(now):
-                self.send(message)
-        if self._ticker is None:
-            self._tick()
+    def _begin(self, client_version: str) -> None:
+        self._start()
 
-    def detach(self) -> None:
-        """The client's connection is gone; the shell goes on."""
-        self._attached = False
-
-    def receive(self, message: bytes) -> None:
-        """A message of the client's."""
-        try:
-            frame = Frame.decode(message)
-            if frame.message_type == frames.ACKNOWLEDGE:
-                self._outbox.acknowledge(frames.acknowledged_sequence(frame))
-                self._read_while_there_is_room()
-                self._close_when_delivered()
-            elif frame.message_type == frames.INPUT_STREAM:
-                self.send(frames.acknowledgement(frame).encode())
-                for ready in self._inbox.receive(frame):
-                    self._handle(ready)
-        except FrameError:
-            # The client sends it again when it was worth something.
-            return
-
-    def terminate(self) -> None:
-        """End the shell and everything in its terminal, at once."""
-        self._end_process()
-        self._finish("")
-
-    def _handle(self, frame: Frame) -> None:
-        if frame.payload_type == frames.HANDSHAKE_RESPONSE:
-            refusals = [
-                action.get("Error") or action.get("ActionType")
-                for action in frame.json().get("ProcessedClientActions") or []
-                if action.get("ActionStatus") != 1
-            ]
-            if refusals:
-                self._finish(f"Handshake with the client failed: {refusals[0]}")
-                return
-            taken = int((time.monotonic() - self._created) * 1e9)
-            self._emit(
-                frames.HANDSHAKE_COMPLETE, frames.compact({"HandshakeTimeToComplete": taken, "CustomerMessage": ""})
-            )
-            self._start()
-        elif frames.is_terminate_flag(frame):
-            self.terminate()
-        elif frame.payload_type == frames.OUTPUT:
+    def _hear(self, frame: Frame) -> None:
+        if frame.payload_type == frames.OUTPUT:
             self._start()
             self._release()
             self._to_terminal += frame.payload
@@ -203,11 +115,6 @@ class Shell:
             raise FrameError("a size without columns and rows") from error
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, window)
 
-    def _emit(self, payload_type: int, payload: bytes) -> None:
-        message = self._outbox.add(payload_type, payload, time.monotonic())
-        if self._attached:
-            self.send(message)
-
     def _release(self) -> None:
         if not self._released:
             self._released = True
@@ -268,13 +175,12 @@ class Shell:
             self._read()
         self._close_when_delivered()
 
-    def _tick(self) -> None:
-        if self._done:
-            return
-        now = time.monotonic()
+    def _has_room(self) -> None:
+        self._read_while_there_is_room()
+        self._close_when_delivered()
+
+    def _look(self, now: float) -> None:
         if self._attached:
-            for message in self._outbox.due(now):
-                self.send(message)
             self._read_while_there_is_room()
         if self.request.command and self._process is not None and now - self._created > _UNPROMPTED:
             self._release()
@@ -285,21 +191,10 @@ class Shell:
             self._close_when_delivered()
             if now - self._ended > (_LAST_WORDS if self._attached else _LINGER):
                 self._finish("")
-        if not self._done:
-            self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _close_when_delivered(self) -> None:
         if self._ended is not None and self._terminal is None and not self._outbox:
             self._finish("")
-
-    def _finish(self, output: str) -> None:
-        if self._done:
-            return
-        self._done = True
-        if self._ticker is not None:
-            self._ticker.cancel()
-        self._end_process()
-        self.closed(output)
 
     def _close_terminal(self) -> None:
         if self._terminal is not None:
@@ -316,7 +211,7 @@ class Shell:
             os.close(self._process_handle)
             self._process_handle = None
 
-    def _end_process(self) -> None:
+    def _end(self) -> None:
         """Hang up, and see to it that nothing in the shell's own process group stays."""
         self._forget_process()
         self._close_terminal()

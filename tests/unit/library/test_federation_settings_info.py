@@ -58,6 +58,7 @@ def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Ru
         ({"public_subnet_cidr": "10.0.1.0/25"}, "overlap"),
         ({"private_subnet_cidr": "10.1.0.0/24"}, "federation_private_subnet_cidr 10.1.0.0/24 lies outside"),
         ({"allowed_cidr": "203.0.113.7"}, "federation_allowed_cidr '203.0.113.7' is not an IPv4 network"),
+        ({"access": "private"}, "federation_access 'private' is unknown: use public or tunnel."),
         ({"allowed_cidr": ""}, "federation_allowed_cidr and federation_address_service are both empty: "),
         (
             {"allowed_cidr": "0.0.0.0/0"},
@@ -158,6 +159,12 @@ def test_the_world_may_come_in_where_it_is_meant(settings: dict[str, Any], run: 
 @pytest.mark.parametrize("tags", [{}, {"CostCenter": 42, "Team": "Graph + Co", "Größe": ""}])
 def test_further_tags(settings: dict[str, Any], run: Run, tags: dict[str, Any]) -> None:
     assert not run(federation_settings_info, **{**settings, "tags": tags}).get("failed")
+
+
+@pytest.mark.parametrize("allowed_cidr", ["", "0.0.0.0/0"])
+def test_nobody_comes_in_beside_a_tunnel(settings: dict[str, Any], run: Run, allowed_cidr: str) -> None:
+    answer = run(federation_settings_info, **{**settings, "access": "tunnel", "allowed_cidr": allowed_cidr})
+    assert answer["caller_cidr"] == ""
 
 
 @pytest.mark.parametrize("hours", [0, "0", 8, "0.5", 0.0125, " 24 ", 87600])

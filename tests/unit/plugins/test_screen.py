@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -253,6 +254,46 @@ def test_a_terminal_sees_what_is_under_way(tmp_path: Path) -> None:
     assert "\r\033[KA phase: Try until it works ..." in text
     assert "attempt 2 of 3 ..." in text
     assert "ERROR: Try until it works: " in text.splitlines()[-1]
+
+
+WAITING = """
+    - name: Say that it waits
+      ansible.builtin.debug: {msg: It waits.}
+    - name: Wait
+      ansible.builtin.wait_for:
+        path: "{{ lookup('ansible.builtin.env', 'FEDERATION_STOP_FILE') }}"
+        timeout: 60
+        sleep: 1
+    - name: End
+      ansible.builtin.set_stats:
+        data: {federation_report: {closing: "It is closed."}}
+"""
+
+
+@pytest.mark.parametrize("verb", ["tunnel", "query"])
+def test_ctrl_c_is_how_a_tunnel_ends_and_an_error_for_the_others(tmp_path: Path, verb: str) -> None:
+    file = Path(play(tmp_path, WAITING)).rename(tmp_path / f"{verb}.yml")
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(tmp_path / "inventory.yml"), str(file)],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "It waits." in line:
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.stdout.read().splitlines()
+    process.wait()
+    if verb == "tunnel":
+        assert (process.returncode, said[-1]) == (0, "It is closed.")
+    else:
+        assert process.returncode != 0
+        assert said[-1] == "ERROR: query was interrupted."
 
 
 LANES = """
