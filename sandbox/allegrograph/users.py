@@ -66,9 +66,10 @@ class Directory:
         self.texts: dict[str, Any] = {}
         if path.exists():
             self._read()
-        first = self.users.setdefault(user, User(permissions=["super"]))
-        if not first.knows(password):
-            first.set_password(password)
+        # Who is there already keeps the password that was given since.
+        if user and user not in self.users:
+            self.users[user] = User(permissions=["super"])
+            self.users[user].set_password(password)
         self.catalogs += [each for each in catalogs if each not in self.catalogs]
         self.save()
 
