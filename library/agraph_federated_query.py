@@ -12,7 +12,7 @@ description:
   - It changes nothing, on the servers or elsewhere.
 version_added: 0.1.0
 author: [agraph-federation]
-requirements: [agraph-python]
+requirements: [agraph-python, boto3 for O(password_parameter)]
 options:
   manager_host:
     description: The manager's address, seen from the host on which the module runs.
@@ -56,9 +56,16 @@ options:
     type: str
     required: true
   password:
-    description: The user's password, the same everywhere.
+    description: The user's password, the same everywhere. This or O(password_parameter) is needed.
     type: str
-    required: true
+  password_parameter:
+    description:
+      - The parameter of Systems Manager's Parameter Store that holds the password, instead of O(password).
+      - It is read here, with the ordinary credentials of this machine, so that no argument holds it.
+    type: str
+  region:
+    description: The AWS region of O(password_parameter); the one of the environment when it is not given.
+    type: str
   query:
     description: The question, in SPARQL; SELECT, ASK, CONSTRUCT or DESCRIBE.
     type: str
@@ -84,8 +91,8 @@ EXAMPLES = r"""
       - {index: 0, id: i-0aaa, address: 10.0.1.5}
       - {index: 1, id: i-0bbb, address: 10.0.1.6}
     repository: r
-    user: "{{ federation_agraph_user }}"
-    password: "{{ federation_agraph_password }}"
+    user: reader
+    password_parameter: /agraph/reader
     query: SELECT (AVG(?o) AS ?avg) { ?s <ex://id> ?o }
   register: answer
 """
@@ -144,7 +151,10 @@ ARGUMENTS: dict[str, Any] = {
     "repository": {"type": "str", "required": True},
     "catalog": {"type": "str"},
     "user": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
+    "password": {"type": "str", "no_log": True},
+    # The name of a secret is none.
+    "password_parameter": {"type": "str", "no_log": False},
+    "region": {"type": "str"},
     "query": {"type": "str", "required": True},
     "timeout": {"type": "int", "default": 120},
 }
@@ -160,15 +170,47 @@ class QueryError(Exception):
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_one_of=[("password", "password_parameter")],
+        mutually_exclusive=[("password", "password_parameter")],
+    )
     started = time.monotonic()
+    wanted = dict(module.params)
     try:
-        answer = ask(module.params, started + module.params["timeout"])
-    except ImportError:
-        module.fail_json(msg=missing_required_lib("agraph-python"))
+        if wanted["password_parameter"]:
+            wanted["password"] = stored(wanted["password_parameter"], wanted["region"])
+            module.no_log_values.add(wanted["password"])
+        answer = ask(wanted, started + wanted["timeout"])
+    except ImportError as error:
+        module.fail_json(msg=missing_required_lib("boto3" if "boto" in str(error) else "agraph-python"))
     except (QueryError, AgraphError) as error:
-        module.fail_json(msg=without_secrets(str(error), [module.params["password"]]))
+        module.fail_json(msg=without_secrets(str(error), [wanted["password"] or ""]))
     module.exit_json(changed=False, seconds=round(time.monotonic() - started, 2), **result(answer))
+
+
+def stored(name: str, region: str | None) -> str:
+    """Return the password that a parameter holds, or raise one sentence."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client: Any = boto3.client("ssm", region_name=region)
+        return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    except ClientError as error:
+        refused = error.response["Error"]
+        if refused["Code"] == "ParameterNotFound":
+            raise QueryError(
+                f"There is no password {name} in the Parameter Store of {client.meta.region_name}: was the federation "
+                "made there, and by this version? Repeat ansible-playbook up.yml, which makes what is missing."
+            ) from None
+        raise QueryError(
+            f"The password {name} cannot be read from the Parameter Store: {refused['Code']}: "
+            f"{refused['Message'].rstrip('.')}. It takes ssm:GetParameter on it."
+        ) from None
+    except BotoCoreError as error:
+        raise QueryError(f"The password {name} cannot be read from the Parameter Store: {error}") from None
 
 
 def ask(wanted: Wanted, deadline: float) -> Any:
@@ -264,8 +306,8 @@ def explain(wanted: Wanted, status: int | None, code: str | None, words: str) ->
         return late(wanted)
     if status == 401:
         return (
-            f"The manager {manager} refuses the user {wanted['user']} or the password: "
-            "check federation_agraph_user and federation_agraph_password."
+            f"The manager {manager} refuses the user {wanted['user']} or the password. Repeat ansible-playbook up.yml, "
+            "which gives the servers the federation's users and passwords."
         )
     if status is None:
         kind = words.partition(":")[0]

@@ -11,8 +11,8 @@ description:
     version in use; writes C(agraph.cfg) and a service, switches to the version, starts it, and waits until the server
     says that it is the one.
   - What is as wanted is left alone. A server that runs is stopped for a change only with O(change); its data stay.
-  - The superuser gets a random password for the first start, which stands in C(agraph.cfg) only until the server has it,
-    and on no command line.
+  - The superuser's password is fetched by the host itself, with its own credentials. It stands in C(agraph.cfg) only until
+    the server has started with it once, and on no command line.
   - It needs nothing but systemd and Python's standard library, 3.9 or newer, on the host where it runs, and root.
 version_added: 0.1.0
 author: [agraph-federation]
@@ -73,6 +73,23 @@ options:
     description: The name of the superuser.
     type: str
     default: test
+  secret:
+    description: Where the host fetches the superuser's password, as an EC2 instance with a role that may.
+    type: dict
+    required: true
+    suboptions:
+      service:
+        description: The URL of Systems Manager in the region.
+        type: str
+        required: true
+      region:
+        description: The region.
+        type: str
+        required: true
+      superuser:
+        description: The name of the parameter.
+        type: str
+        required: true
   port:
     description: AllegroGraph's HTTP port.
     type: int
@@ -107,6 +124,10 @@ EXAMPLES = r"""
     sha256: "{{ sha256_of_the_tarball }}"
     configuration: "{{ lookup('ansible.builtin.template', 'agraph.cfg.j2') }}"
     unit: "{{ lookup('ansible.builtin.template', 'agraph.service.j2') }}"
+    secret:
+      service: https://ssm.us-west-2.amazonaws.com/
+      region: us-west-2
+      superuser: /example/superuser
 """
 
 RETURN = r"""
@@ -139,7 +160,9 @@ from ansible.module_utils import agraph_installation as installation
 from ansible.module_utils import agraph_tarball as tarball
 from ansible.module_utils.agraph_client import AgraphError, Server, wait_for_version
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.instance_secrets import SecretError, secrets
 
+SECRET: dict[str, Any] = {name: {"type": "str", "required": True} for name in ("service", "region", "superuser")}
 ARGUMENTS: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
@@ -155,6 +178,8 @@ ARGUMENTS: dict[str, Any] = {
     "configuration_file": {"type": "path", "default": "/etc/agraph/agraph.cfg"},
     "run_as": {"type": "str", "default": "agraph"},
     "super_user": {"type": "str", "default": "test"},
+    # Names and places, which are no secrets; Ansible takes them for some by the word.
+    "secret": {"type": "dict", "required": True, "no_log": False, "options": SECRET},
     "port": {"type": "int", "default": 10035},
     "change": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 900},
@@ -179,7 +204,7 @@ def main() -> None:
     if not module.check_mode:
         try:
             version = carry_out(todo, installation.Node(wanted, command_until(deadline)), given, deadline)
-        except (installation.InstallationError, tarball.TarballError, OSError) as error:
+        except (installation.InstallationError, tarball.TarballError, SecretError, OSError) as error:
             module.fail_json(msg=f"{given['label']} did not get AllegroGraph {given['version']}: {error}")
     done = installation.in_words(todo, wanted)
     difference = installation.difference(wanted, found)
@@ -217,13 +242,19 @@ def carry_out(todo: Sequence[str], node: installation.Node, given: dict[str, Any
             node.write_certificate(fetched.read_bytes())
             fetched.unlink()
         elif step == "configure":
-            node.configure(given["super_user"], installation.new_password)
+            node.configure(given["super_user"], lambda: password(given["secret"]))
         else:
             getattr(node, step)()
         if step == "start":
             version = started(given, deadline)
             node.forget_password()
     return version
+
+
+def password(secret: dict[str, str]) -> str:
+    """Fetch the superuser's password; raises SecretError."""
+    name = secret["superuser"]
+    return secrets([name], secret["service"], secret["region"])[name]
 
 
 def install(node: installation.Node, given: dict[str, Any], deadline: float) -> None:

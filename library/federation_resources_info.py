@@ -8,7 +8,7 @@ module: federation_resources_info
 short_description: Find what belongs to a federation
 description:
   - Finds the resources that carry the tag C(Federation) with the federation's name, the roles and profiles under its
-    IAM path, and its bucket, by describe calls only; never by the tagging API, which also names the dead.
+    IAM path, its bucket and its secrets, by describe calls only; never by the tagging API, which also names the dead.
   - Terminated instances and deleted gateways do not count; failed gateways do, since they are still there.
 version_added: 0.1.0
 options:
@@ -33,6 +33,7 @@ options:
       - roles
       - instance_profiles
       - buckets
+      - secrets
   bucket:
     description: The name of the federation's bucket, which has no tag at the moment it is made.
     default: ""
@@ -191,7 +192,7 @@ IAM = {
     "roles": ("list_roles", "Roles", "Role"),
     "instance_profiles": ("list_instance_profiles", "InstanceProfiles", "InstanceProfile"),
 }
-KINDS = [*EC2, *IAM, "buckets"]
+KINDS = [*EC2, *IAM, "buckets", "secrets"]
 
 
 def pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Record]:
@@ -235,6 +236,17 @@ def find_bucket(client: Any, name: str) -> list[Record]:
     return [{"id": name, "name": name, "tags": {}}]
 
 
+def find_secrets(client: Any, federation: str) -> list[Record]:
+    """Find the SecureStrings under the federation's path that carry its tag; the lease is not one of them."""
+    filters = [
+        {"Key": "Path", "Option": "OneLevel", "Values": [f"/{federation}"]},
+        {"Key": "Type", "Option": "Equals", "Values": ["SecureString"]},
+        {"Key": "tag:Federation", "Option": "Equals", "Values": [federation]},
+    ]
+    found = pages(client, "describe_parameters", "Parameters", ParameterFilters=filters)
+    return [{"id": each["Name"], "name": each["Name"], "tags": {}} for each in found]
+
+
 def find(module: Any, kinds: list[str]) -> dict[str, list[Record]]:
     """Find the resources of the wanted kinds."""
     federation, bucket = module.params["name"], module.params["bucket"]
@@ -245,6 +257,8 @@ def find(module: Any, kinds: list[str]) -> dict[str, list[Record]]:
             resources[kind] = find_in_ec2(client("ec2"), kind, federation)
         elif kind in IAM:
             resources[kind] = find_in_iam(client("iam"), kind, federation)
+        elif kind == "secrets":
+            resources[kind] = find_secrets(client("ssm"), federation)
         else:
             resources[kind] = find_bucket(client("s3"), bucket) if bucket else []
     return resources

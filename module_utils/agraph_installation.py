@@ -6,9 +6,7 @@ import hashlib
 import os
 import pwd
 import re
-import secrets
 import shutil
-import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,11 +155,6 @@ def difference(wanted: Wanted, found: Found) -> list[dict[str, str]]:
     ]
 
 
-def new_password() -> str:
-    """Return a password that stands in a configuration as it is: AllegroGraph quotes nothing there."""
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32))
-
-
 def write(path: Path, content: str | bytes, mode: int, group: int = 0) -> None:
     """Write a file whole or not at all; it is never readable by more people than in the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +200,7 @@ class Node:
         """Write agraph.cfg; for the first start with the superuser in it, and not on a command line."""
         text = self.wanted.configured
         if not self.has_superuser():
-            text += f"SuperUser {super_user}:{password()}\n"
+            text += f"SuperUser {super_user}:{_as_value(password())}\n"
         write(self.wanted.configuration_file, text, SHARED, self.group())
         data = self.wanted.data_directory
         data.mkdir(parents=True, exist_ok=True)
@@ -263,6 +256,13 @@ class Node:
         code, said = self._command(words)
         if code:
             raise InstallationError(f"{' '.join(words)} ended with {code}: {said.strip()[-LONGEST_WORDS:]}")
+
+
+def _as_value(password: str) -> str:
+    """Return a password as it stands in agraph.cfg, which quotes nothing; raises InstallationError."""
+    if any(each.isspace() or each == "\\" for each in password):
+        raise InstallationError("the superuser's password has a space or a backslash in it, which agraph.cfg cannot have")
+    return password.replace("#", "\\#")
 
 
 def _text(path: Path) -> str | None:

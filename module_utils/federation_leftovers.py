@@ -20,6 +20,8 @@ GONE = {"terminated", "deleted"}
 # The tag that says when the instances end themselves, and how it says it.
 EXPIRES, MOMENT = "Expires", "%Y-%m-%dT%H:%M:%SZ"
 WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+# The last part of the names of our parameters.
+PARAMETERS = ("lease", "superuser", "reader")
 GATEWAY = 0.045
 ADDRESS = 0.005
 INSTANCES: Mapping[str, float] = {
@@ -175,12 +177,12 @@ def buckets(s3: Any, name: str, bucket: str) -> Iterator[Record]:
 
 
 def parameters(ssm: Any, name: str) -> Iterator[Record]:
-    """Find what lies under the federation's name, of all others the leases; and see whether the tags say the same."""
+    """Find what lies under the federation's name, of others what ours have there; and see whether the tags agree."""
     chosen = [] if name == ALL else [{"Key": "Name", "Option": "BeginsWith", "Values": [f"/{name}/"]}]
     for it in pages(ssm, "describe_parameters", "Parameters", ParameterFilters=chosen):
         parts = it["Name"].split("/")
         federation = parts[1] if len(parts) > 2 and not parts[0] else ""
-        if not (federation == name or (name == ALL and parts[2:] == ["lease"])):
+        if not (federation == name or (name == ALL and len(parts) == 3 and parts[2] in PARAMETERS)):
             continue
         tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=it["Name"])["TagList"]
         if {"Key": "Federation", "Value": federation} in tags:

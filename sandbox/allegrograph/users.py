@@ -66,8 +66,10 @@ class Directory:
         self.texts: dict[str, Any] = {}
         if path.exists():
             self._read()
-        # Who is there already keeps the password that was given since.
+        # As an installation does: whoever has changed the password since keeps it. A configuration may name no superuser.
         if user and user not in self.users:
+            self.users[user] = User(permissions=["super"])
+            self.users[user].set_password(password)
             self.users[user] = User(permissions=["super"])
             self.users[user].set_password(password)
         self.catalogs += [each for each in catalogs if each not in self.catalogs]
