@@ -61,6 +61,12 @@ options:
     description: Where repositories and users are kept.
     type: path
     default: /var/lib/agraph
+  device:
+    description:
+      - A disk for O(data_directory) alone, by its device. It gets a file system if it has none, never otherwise, and is
+        mounted by that one's uuid. Empty for none.
+    type: path
+    default: ""
   configuration_file:
     description: Where C(agraph.cfg) lies.
     type: path
@@ -158,6 +164,7 @@ from typing import Any
 
 from ansible.module_utils import agraph_installation as installation
 from ansible.module_utils import agraph_tarball as tarball
+from ansible.module_utils import data_volume
 from ansible.module_utils.agraph_client import AgraphError, Server, wait_for_version
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.instance_secrets import SecretError, secrets
@@ -175,6 +182,7 @@ ARGUMENTS: dict[str, Any] = {
     "certificate_sha256": {"type": "str", "default": ""},
     "directory": {"type": "path", "default": "/opt/agraph"},
     "data_directory": {"type": "path", "default": "/var/lib/agraph"},
+    "device": {"type": "path", "default": ""},
     "configuration_file": {"type": "path", "default": "/etc/agraph/agraph.cfg"},
     "run_as": {"type": "str", "default": "agraph"},
     "super_user": {"type": "str", "default": "test"},
@@ -185,6 +193,7 @@ ARGUMENTS: dict[str, Any] = {
     "timeout": {"type": "int", "default": 900},
     "label": {"type": "str", "default": "This machine"},
 }
+ERRORS = (installation.InstallationError, tarball.TarballError, data_volume.VolumeError, SecretError, OSError)
 PATHS = ("directory", "data_directory", "configuration_file")
 TEXTS = ("version", "sha256", "configuration", "license", "unit", "run_as", "certificate_sha256")
 
@@ -196,17 +205,22 @@ def main() -> None:
     wanted = installation.Wanted(
         **{name: Path(given[name]) for name in PATHS}, **{name: given[name] for name in TEXTS}
     )
-    found = installation.look(wanted, command_until(deadline))
-    todo = installation.steps(wanted, found)
+    command = command_until(deadline)
+    try:
+        disk = data_volume.look(given["device"], wanted.data_directory, command).steps() if given["device"] else []
+    except data_volume.VolumeError as error:
+        module.fail_json(msg=f"{given['label']} did not get AllegroGraph {given['version']}: {error}", done=[])
+    found = installation.look(wanted, command)
+    todo = disk + installation.steps(wanted, found)
     if "stop" in todo and not given["change"]:
-        module.exit_json(changed=False, version="", behind=installation.in_words(todo, wanted), done=[])
+        module.exit_json(changed=False, version="", behind=installation.in_words(todo, wanted, given["device"]), done=[])
     version = ""
     if not module.check_mode:
         try:
-            version = carry_out(todo, installation.Node(wanted, command_until(deadline)), given, deadline)
-        except (installation.InstallationError, tarball.TarballError, SecretError, OSError) as error:
-            module.fail_json(msg=f"{given['label']} did not get AllegroGraph {given['version']}: {error}")
-    done = installation.in_words(todo, wanted)
+            version = carry_out(todo, installation.Node(wanted, command), given, deadline)
+        except ERRORS as error:
+            module.fail_json(msg=f"{given['label']} did not get AllegroGraph {given['version']}: {error}", done=[])
+    done = installation.in_words(todo, wanted, given["device"])
     difference = installation.difference(wanted, found)
     module.exit_json(changed=bool(todo), version=version, behind=[], done=done, diff=difference)
 
@@ -241,6 +255,10 @@ def carry_out(todo: Sequence[str], node: installation.Node, given: dict[str, Any
             tarball.fetch(given["certificate_url"], "The certificate", given["certificate_sha256"], fetched, deadline)
             node.write_certificate(fetched.read_bytes())
             fetched.unlink()
+        elif step == "format_volume":
+            data_volume.format_volume(given["device"], node.command)
+        elif step == "mount_volume":
+            data_volume.mount_volume(given["device"], node.wanted.data_directory, node.command)
         elif step == "configure":
             node.configure(given["super_user"], lambda: password(given["secret"]))
         else:

@@ -62,7 +62,9 @@ options:
     default: ""
     type: str
   image_id:
-    description: The image of every instance.
+    description:
+      - The image of every instance, with AllegroGraph on it. Empty for the latest Amazon Linux 2023 of the type's
+        architecture, on which it is installed as O(installation) says.
     default: ""
     type: str
   root_volume_gb:
@@ -87,6 +89,10 @@ options:
     type: str
   timeouts:
     description: How long each wait lasts, in seconds, by the setting's name without its prefix.
+    default: {}
+    type: dict
+  installation:
+    description: What is installed where O(image_id) is empty, by the setting's name without its prefix.
     default: {}
     type: dict
   session_manager_plugin:
@@ -124,6 +130,10 @@ caller:
   description: The ARN of the caller.
   returned: success
   type: str
+image_id:
+  description: The image to launch, where O(purpose=up).
+  returned: success
+  type: str
 caller_cidr:
   description: The caller's own public address as a network, where it was looked for; empty otherwise.
   returned: success
@@ -153,6 +163,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 # The service answers with one line; anything longer is something else, such as the page of a captive portal.
 LONGEST_ADDRESS = 64
 ADDRESS_SECONDS = 10
+# The architectures of Amazon Linux 2023, as EC2 and the public parameters call them.
+AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
@@ -173,6 +185,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ttl_hours": {"type": "raw", "default": 0},
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
+    "installation": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
 
@@ -198,28 +211,57 @@ def identity_or_problem(module: Any) -> tuple[dict[str, str], str | None]:
         return {}, f"AWS could not be asked who is calling ({error}): {CREDENTIALS_HELP}"
 
 
-def problems_at_aws(module: Any) -> list[str]:
-    """Ask EC2 whether image and type exist in the region."""
+def looked_up_at_aws(module: Any) -> tuple[str, list[str]]:
+    """Ask EC2 whether the type exists in the region, and which image it gets; return that, and what is wrong."""
     image, instance_type, region = (module.params[key] for key in ("image_id", "instance_type", "region"))
     client = module.client("ec2")
     found = []
+    if image and (problem := problem_with_image(client, image, region)):
+        found.append(problem)
+    try:
+        types = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+    except ClientError as error:
+        if unexpected := _unexpected(error, "InvalidInstanceType"):
+            return image, [f"The type {instance_type} could not be looked up: {unexpected}"]
+        return image, [
+            *found,
+            f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.",
+        ]
+    if not image:
+        architectures = types[0]["ProcessorInfo"]["SupportedArchitectures"]
+        image, problem = latest_image(module, next((each for each in architectures if each in AL2023), ""))
+        found += [problem] if problem else []
+    return image, found
+
+
+def problem_with_image(client: Any, image: str, region: str) -> str | None:
+    """Say that there is no such image in the region."""
     try:
         if not client.describe_images(ImageIds=[image])["Images"]:
             raise LookupError
     except (ClientError, LookupError) as error:
         if unexpected := _unexpected(error, "InvalidAMIID"):
-            return [f"The image {image} could not be looked up: {unexpected}"]
-        found.append(
+            return f"The image {image} could not be looked up: {unexpected}"
+        return (
             f"federation_ami_id {image} does not exist in {region} or is not shared with this account: "
             "name an image of that region that has AllegroGraph on it."
         )
+    return None
+
+
+def latest_image(module: Any, architecture: str) -> tuple[str, str | None]:
+    """Return the latest Amazon Linux 2023 for an architecture, or what is wrong."""
+    given = module.params["instance_type"]
+    if not architecture:
+        return "", f"federation_instance_type '{given}' is of no architecture that Amazon Linux 2023 is made for."
+    name = f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
     try:
-        client.describe_instance_types(InstanceTypes=[instance_type])
-    except ClientError as error:
-        if unexpected := _unexpected(error, "InvalidInstanceType"):
-            return [f"The type {instance_type} could not be looked up: {unexpected}"]
-        found.append(f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.")
-    return found
+        return str(module.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]), None
+    except (ClientError, BotoCoreError) as error:
+        return "", (
+            f"The latest Amazon Linux 2023 could not be looked up ({error}): may you read the public parameter {name}? "
+            "Or name an image that has AllegroGraph on it in federation_ami_id."
+        )
 
 
 def _unexpected(error: Exception, expected: str) -> str | None:
@@ -276,11 +318,14 @@ def main() -> None:
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
         found = []
     identity: dict[str, str] = {}
+    image = module.params["image_id"]
     if problem := problem_with_region(module.region):
         found.append(problem)
     elif not found:
         identity, refused = identity_or_problem(module)
-        found = [refused] if refused else (problems_at_aws(module) if up else [])
+        found = [refused] if refused else []
+        if up and not refused:
+            image, found = looked_up_at_aws(module)
     if up and (problem := problem_with_plugin(module.params["session_manager_plugin"])):
         found.append(problem)
     caller_cidr = ""
@@ -290,7 +335,8 @@ def main() -> None:
         found += [problem] if problem else []
     if found:
         module.fail_json(msg=" ".join(found), problems=found)
-    module.exit_json(changed=False, account=identity["Account"], caller=identity["Arn"], caller_cidr=caller_cidr)
+    known = {"account": identity["Account"], "caller": identity["Arn"], "caller_cidr": caller_cidr, "image_id": image}
+    module.exit_json(changed=False, **known)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,8 @@ def steps(wanted: Wanted, found: Found) -> list[str]:
 
 
 WORDS = {
+    "format_volume": "made a file system on {device}",
+    "mount_volume": "mounted {device} at {data_directory}",
     "make_user": "made the user {run_as}",
     "install": "installed AllegroGraph {version} in {directory}/{release}",
     "stop": "stopped the server",
@@ -134,10 +136,11 @@ WORDS = {
 }
 
 
-def in_words(todo: Sequence[str], wanted: Wanted) -> list[str]:
+def in_words(todo: Sequence[str], wanted: Wanted, device: str = "") -> list[str]:
     """Say what is done, for people."""
-    names = ("run_as", "version", "directory", "release", "certificate_file", "configuration_file")
-    return [WORDS[each].format(**{name: getattr(wanted, name) for name in names}) for each in todo]
+    names = ("run_as", "version", "directory", "data_directory", "release", "certificate_file", "configuration_file")
+    values = {"device": device, **{name: getattr(wanted, name) for name in names}}
+    return [WORDS[each].format(**values) for each in todo]
 
 
 def difference(wanted: Wanted, found: Found) -> list[dict[str, str]]:
@@ -176,7 +179,7 @@ class Node:
 
     def __init__(self, wanted: Wanted, command: Command) -> None:
         self.wanted = wanted
-        self._command = command
+        self.command = command
 
     def make_user(self) -> None:
         """Make the user whose the server is."""
@@ -234,12 +237,13 @@ class Node:
 
     def start(self) -> None:
         """Start the server; raises InstallationError with the last that it said."""
-        self._command(["systemctl", "reset-failed", SERVICE])
-        code, words = self._command(["systemctl", "start", SERVICE])
+        self.command(["systemctl", "reset-failed", SERVICE])
+        code, words = self.command(["systemctl", "start", SERVICE])
         if code:
-            log = (_text(self.wanted.data_directory / "log" / "agraph.log") or "").strip()
+            log = _text(self.wanted.data_directory / "log" / "agraph.log") or ""
+            said = (log.strip() or words.strip() or "it said nothing").splitlines()[-1]
             raise InstallationError(
-                f"The server does not start: {(log or words)[-LONGEST_WORDS:].strip()} "
+                f"the server does not start: {said[-LONGEST_WORDS:].strip().rstrip('.')}. "
                 f"Look on the node with: journalctl -u {SERVICE}"
             )
 
@@ -253,7 +257,7 @@ class Node:
 
     def run(self, words: Sequence[str]) -> None:
         """Run a command that must work; raises InstallationError."""
-        code, said = self._command(words)
+        code, said = self.command(words)
         if code:
             raise InstallationError(f"{' '.join(words)} ended with {code}: {said.strip()[-LONGEST_WORDS:]}")
 

@@ -29,7 +29,8 @@ class TarballError(Exception):
 def fetch(url: str, name: str, sha256: str, target: Path, deadline: float) -> None:
     """Fetch a file until a moment of time.monotonic(), and keep it only if it has the SHA-256; raises TarballError."""
     digest = hashlib.sha256()
-    with target.open("wb") as file:
+    # A certificate comes with its key.
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         tries = TRIES
         while True:
             before = file.tell()

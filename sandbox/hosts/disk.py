@@ -132,6 +132,14 @@ class Disk:
         _mount_devices(self.root / "dev", self._powers.one_user)
         _mount_processes(self.root / "proc")
         kernel.mount("sysfs", self.root / "sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        self._mount_huge_pages(self.root / "sys/kernel/mm/transparent_hugepage/enabled")
+
+    def _mount_huge_pages(self, setting: Path) -> None:
+        """Let the node have that setting of its kernel to itself: a file, which keeps what is written to it until the end."""
+        if setting.exists():
+            own = self.directory / "huge-pages"
+            own.write_text("always [madvise] never\n")
+            kernel.bind(own, setting)
 
     def _mount_overlay(self, number: int, volume: Volume) -> None:
         lower = self._layer / volume.path.lstrip("/")

@@ -80,9 +80,10 @@ def build_layer(image: str, layer: Path, interpreter: Interpreter, opaque: str, 
     (layer / "etc/localtime").symlink_to("/usr/share/zoneinfo/UTC")
     (layer / "var/log/journal").mkdir(parents=True)
     (layer / "var/tmp").chmod(0o1777)
-    if not _has_python():
-        # The interpreter may lie below /root, and it is everyone's.
+    if any(Path(each).is_relative_to("/root") for each in interpreter.directories):
+        # The interpreter is everyone's: a service that is not root's runs on it, too.
         (layer / "root").chmod(0o711)
+    if not _has_python():
         _write_script(layer / "usr/bin/python3", f'exec {shlex.quote(interpreter.base)} "$@"')
 
 
