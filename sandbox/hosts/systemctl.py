@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import systemctl2.systemctl3 as replacement
 
+from sandbox.hosts import mounts
+
 YIELD = 0.02
 """Seconds between two looks at a process that starts or stops; the package's own is half a second."""
 INIT_ROUND = 1
@@ -63,6 +65,7 @@ def main() -> int:
     replacement.InitLoopSleep = INIT_ROUND
     if os.getpid() == 1:
         time.sleep(float(os.environ.pop("SANDBOX_BOOT_DELAY", "0")))
+        mounts.mount_all()
         end = replacement.ignore_signals_and_raise_keyboard_interrupt
 
         def end_quickly(signal_name: str) -> None:
