@@ -14,9 +14,10 @@ version_added: 0.1.0
 options:
   purpose:
     description:
-      - For C(up) all settings matter, for anything else only the name, the region and the credentials.
+      - For C(up) and C(preflight) all settings matter, and what the account has room and permission for; for anything
+        else only the name, the region and the credentials.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, down, leftovers, status]
+    choices: [up, preflight, down, leftovers, status]
     default: up
     type: str
   name:
@@ -66,6 +67,18 @@ options:
       - The image of every instance, with AllegroGraph on it. Empty for the latest Amazon Linux 2023 of the type's
         architecture, on which it is installed as O(installation) says.
     default: ""
+    type: str
+  user:
+    description: The superuser of AllegroGraph on the image.
+    default: ""
+    type: str
+  password_known:
+    description: Whether the superuser's password on the image was given; the password itself stays outside.
+    default: true
+    type: bool
+  reader:
+    description: The user who is to read, and nothing else.
+    default: reader
     type: str
   root_volume_gb:
     description: The size of every root disk in GiB; V(0) for the image's own.
@@ -150,6 +163,17 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
+from ansible.module_utils.federation_account import (
+    Wish,
+    problem_with_architecture,
+    problem_with_clock,
+    problems_with_permissions,
+    problems_with_quotas,
+    quotas_of,
+    stands,
+    stock_of,
+    zones_of,
+)
 from ansible.module_utils.federation_settings import (
     RESERVED_NAMES,
     Settings,
@@ -167,7 +191,7 @@ ADDRESS_SECONDS = 10
 AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "down", "leftovers", "status"], "default": "up"},
+    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status"], "default": "up"},
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
@@ -179,6 +203,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "address_service": {"default": ""},
     "instance_type": {"default": ""},
     "image_id": {"default": ""},
+    "user": {"default": ""},
+    "password_known": {"type": "bool", "default": True, "no_log": False},
+    "reader": {"default": "reader"},
     "root_volume_gb": {"type": "raw", "default": 0},
     "key_name": {"default": "", "no_log": False},
     "key_file": {"default": "", "no_log": False},
@@ -206,54 +233,61 @@ def identity_or_problem(module: Any) -> tuple[dict[str, str], str | None]:
     except (NoCredentialsError, PartialCredentialsError):
         return {}, f"No AWS credentials were found: {CREDENTIALS_HELP}"
     except ClientError as error:
-        return {}, f"AWS refused the credentials ({error.response['Error']['Code']}): {CREDENTIALS_HELP}"
+        # With a clock that is far off, no credentials are good.
+        refused = f"AWS refused the credentials ({error.response['Error']['Code']}): {CREDENTIALS_HELP}"
+        return {}, problem_with_clock(date_of(error.response)) or refused
     except BotoCoreError as error:
         return {}, f"AWS could not be asked who is calling ({error}): {CREDENTIALS_HELP}"
 
 
+def date_of(answer: Any) -> str:
+    """Return when AWS says that it has answered."""
+    return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+
+
 def looked_up_at_aws(module: Any) -> tuple[str, list[str]]:
-    """Ask EC2 whether the type exists in the region, and which image it gets; return that, and what is wrong."""
+    """Ask EC2 whether image and type exist in the region and fit, and whether the account has room and permission.
+
+    Return the image to launch, which where none is named is the latest Amazon Linux 2023, and what is wrong.
+    """
     image, instance_type, region = (module.params[key] for key in ("image_id", "instance_type", "region"))
     client = module.client("ec2")
     found = []
-    if image and (problem := problem_with_image(client, image, region)):
-        found.append(problem)
+    images, types = [], []
+    try:
+        if image and not (images := client.describe_images(ImageIds=[image])["Images"]):
+            raise LookupError
+    except (ClientError, LookupError) as error:
+        if unexpected := _unexpected(error, "InvalidAMIID"):
+            return image, [f"The image {image} could not be looked up: {unexpected}"]
+        found.append(
+            f"federation_ami_id {image} does not exist in {region} or is not shared with this account: "
+            "name an image of that region that has AllegroGraph on it."
+        )
     try:
         types = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     except ClientError as error:
         if unexpected := _unexpected(error, "InvalidInstanceType"):
             return image, [f"The type {instance_type} could not be looked up: {unexpected}"]
-        return image, [
-            *found,
-            f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.",
-        ]
-    if not image:
-        architectures = types[0]["ProcessorInfo"]["SupportedArchitectures"]
-        image, problem = latest_image(module, next((each for each in architectures if each in AL2023), ""))
-        found += [problem] if problem else []
-    return image, found
+        found.append(f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.")
+    if found:
+        return image, found
+    if images:
+        problem = problem_with_architecture(images[0], types[0])
+    else:
+        image, problem = latest_image(module, types[0])
+    return image, [*([problem] if problem else []), *problems_with_account(module, client, types[0])]
 
 
-def problem_with_image(client: Any, image: str, region: str) -> str | None:
-    """Say that there is no such image in the region."""
-    try:
-        if not client.describe_images(ImageIds=[image])["Images"]:
-            raise LookupError
-    except (ClientError, LookupError) as error:
-        if unexpected := _unexpected(error, "InvalidAMIID"):
-            return f"The image {image} could not be looked up: {unexpected}"
-        return (
-            f"federation_ami_id {image} does not exist in {region} or is not shared with this account: "
-            "name an image of that region that has AllegroGraph on it."
-        )
-    return None
-
-
-def latest_image(module: Any, architecture: str) -> tuple[str, str | None]:
-    """Return the latest Amazon Linux 2023 for an architecture, or what is wrong."""
-    given = module.params["instance_type"]
+def latest_image(module: Any, instance_type: dict[str, Any]) -> tuple[str, str | None]:
+    """Return the latest Amazon Linux 2023 for a type's architecture, or what is wrong."""
+    offered = instance_type["ProcessorInfo"]["SupportedArchitectures"]
+    architecture = next((each for each in AL2023 if each in offered), "")
     if not architecture:
-        return "", f"federation_instance_type '{given}' is of no architecture that Amazon Linux 2023 is made for."
+        return "", (
+            f"federation_instance_type '{instance_type['InstanceType']}' is made for {' and '.join(offered)}, and Amazon "
+            "Linux 2023 is not: use one like t3.medium or t4g.medium."
+        )
     name = f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
     try:
         return str(module.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]), None
@@ -262,6 +296,28 @@ def latest_image(module: Any, architecture: str) -> tuple[str, str | None]:
             f"The latest Amazon Linux 2023 could not be looked up ({error}): may you read the public parameter {name}? "
             "Or name an image that has AllegroGraph on it in federation_ami_id."
         )
+
+
+def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any]) -> list[str]:
+    """Ask EC2 and Service Quotas what the account may do and has room for; of what stands already, nothing."""
+    params = module.params
+    instances = 1 + int(params["member_count"])
+    wish = Wish(params["name"], module.region, params["instance_type"], instances)
+    tags = {**params["tags"], "Federation": params["name"], "Role": "network"}
+    try:
+        stock = stock_of(client)
+        if stands(wish, stock):
+            return []
+        found = problems_with_permissions(client, params["vpc_cidr"], tags)
+        zones = zones_of(client, wish.instance_type)
+    except ClientError as error:
+        reason = error.response["Error"]
+        return [
+            f"The account could not be looked at ({reason['Code']}: {reason['Message'].rstrip('.')}): have it allowed."
+        ]
+    processors = int(instance_type.get("VCpuInfo", {}).get("DefaultVCpus", 1))
+    quota = quotas_of(module.client("service-quotas"))
+    return found + list(problems_with_quotas(wish, stock, quota, zones, processors))
 
 
 def _unexpected(error: Exception, expected: str) -> str | None:
@@ -312,7 +368,7 @@ def problem_with_plugin(path: str) -> str | None:
 def main() -> None:
     """Collect everything that is wrong, then fail with all of it or return who is calling."""
     module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True)
-    up = module.params["purpose"] == "up"
+    up = module.params["purpose"] in ("up", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
@@ -323,9 +379,11 @@ def main() -> None:
         found.append(problem)
     elif not found:
         identity, refused = identity_or_problem(module)
-        found = [refused] if refused else []
+        clock = None if refused else problem_with_clock(date_of(identity))
+        found = [each for each in (refused, clock) if each]
         if up and not refused:
-            image, found = looked_up_at_aws(module)
+            image, wrong = looked_up_at_aws(module)
+            found += wrong
     if up and (problem := problem_with_plugin(module.params["session_manager_plugin"])):
         found.append(problem)
     caller_cidr = ""

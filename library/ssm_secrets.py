@@ -59,6 +59,7 @@ names:
 
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,6 +75,10 @@ OPTIONS: dict[str, Any] = {
 }
 # Bytes of a password: as long as the key that encrypts it.
 LENGTH = 32
+# AWS asks for half a minute between a parameter's end and the next one of its name.
+PATIENCE = 45.0
+PAUSE = 1.0
+BUSY = ("ParameterAlreadyExists", "TooManyUpdates")
 
 
 class OthersError(Exception):
@@ -89,22 +94,31 @@ def ours(client: Any, name: str, tags: Mapping[str, str]) -> bool | None:
     return set(tags.items()) <= {(each["Key"], each["Value"]) for each in held}
 
 
-def make(client: Any, name: str, tags: Mapping[str, str]) -> None:
+def make(client: Any, name: str, tags: Mapping[str, str], patience: float = PATIENCE) -> None:
     """Create a parameter with a new password; one that came meanwhile is as good when it is ours."""
-    try:
-        client.put_parameter(
-            Name=name,
-            Value=secrets.token_urlsafe(LENGTH),
-            Type="SecureString",
-            Overwrite=False,
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        )
-    except ClientError as error:
-        # Also the answer to a call that was repeated because its own first answer was lost.
-        if error.response["Error"]["Code"] != "ParameterAlreadyExists":
-            raise
-        if ours(client, name, tags) is False:
-            raise OthersError(refusal(name)) from None
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            client.put_parameter(
+                Name=name,
+                Value=secrets.token_urlsafe(LENGTH),
+                Type="SecureString",
+                Overwrite=False,
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in BUSY:
+                raise
+            # Also the answer to a call that was repeated because its own first answer was lost.
+            mine = ours(client, name, tags)
+            if mine is False:
+                raise OthersError(refusal(name)) from None
+            if mine is None and time.monotonic() > deadline:
+                raise
+            if mine is None:
+                time.sleep(PAUSE)
+                continue
+        return
 
 
 def refusal(name: str) -> str:

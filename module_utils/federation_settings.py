@@ -45,6 +45,9 @@ class Settings:
     allow_world: bool
     address_service: str
     image_id: str
+    user: str
+    password_known: bool
+    reader: str
     root_volume_gb: str | int
     key_name: str
     key_file: str
@@ -162,6 +165,16 @@ def _problems_with_member_count(settings: Settings, subnet: Network | None) -> I
 
 def _problems_with_instances(settings: Settings) -> Iterator[str]:
     yield from problems_with_installation(settings.image_id, settings.installation)
+    if settings.image_id and not settings.password_known:
+        yield (
+            f"federation_agraph_password is not set: say what the password of federation_agraph_user ({settings.user}) "
+            "is on the image. It is replaced by one that nobody chose."
+        )
+    if settings.reader == settings.user:
+        yield (
+            f"federation_agraph_reader and federation_agraph_user are both {settings.user}: choose another name for "
+            "the user who may only read."
+        )
     size = str(settings.root_volume_gb).strip()
     if not re.fullmatch(r"[0-9]+", size) or int(size) > LARGEST_VOLUME:
         yield (

@@ -125,6 +125,11 @@ class Sandbox:
             aws_secret_access_key=state["secret_access_key"],
         )
 
+    def superuser(self, federation: str = "agraph") -> str:
+        """USER:PASSWORD of a federation's superuser, for curl."""
+        found = self.client("ssm").get_parameter(Name=f"/{federation}/superuser", WithDecryption=True)
+        return f"test:{found['Parameter']['Value']}"
+
     def journal(self) -> list[dict[str, Any]]:
         """Every API call so far, oldest first."""
         return [json.loads(line) for line in (self.home / "journal.jsonl").read_text().splitlines()]

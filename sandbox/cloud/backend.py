@@ -8,6 +8,7 @@ import moto.ec2.models
 import moto.ec2.urls
 import moto.iam.models
 import moto.iam.urls
+import moto.servicequotas.models
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import add_tag_specification
@@ -21,7 +22,7 @@ from sandbox.cloud.images import Images
 from sandbox.cloud.instances import Instances
 from sandbox.cloud.nat_gateways import NatGateways
 from sandbox.cloud.networks import Networks
-from sandbox.cloud.quotas import Quotas
+from sandbox.cloud.quotas import Quotas, SandboxServiceQuotasBackend
 from sandbox.cloud.tags import Tags, correct_types
 
 
@@ -169,6 +170,7 @@ def install() -> None:
     """Put all of it in moto's place; before the first request."""
     correct_types()
     moto.ec2.models.ec2_backends.backend = SandboxEC2Backend
+    moto.servicequotas.models.servicequotas_backends.backend = SandboxServiceQuotasBackend
     moto.ec2.urls.url_paths = {"{0}/": SandboxEC2Response.dispatch}
     moto.iam.models.iam_backends.backend = SandboxIAMBackend
     moto.iam.urls.url_paths = dict.fromkeys(moto.iam.urls.url_paths, SandboxIAMResponse.dispatch)

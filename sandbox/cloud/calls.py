@@ -32,6 +32,8 @@ class Call:
     access_key_id: str
     is_query: bool = False
     """Whether the operation came as the Action of a form or a query."""
+    is_dry_run: bool = False
+    """Whether only the permission for it is asked for, which EC2 tells without doing it."""
     fault: str | None = None
     """What goes wrong with it on purpose, in the journal's words."""
 
@@ -60,7 +62,8 @@ def identify(environ: dict[str, Any]) -> Call:
     if not service:
         service = TARGETS.get(prefix) or VERSIONS.get(form.get("Version", [""])[0]) or "s3"
     operation = target or action or _rest_operation(environ, service)
-    return Call(SERVICE_NAMES.get(service, service), operation, region, key, bool(action))
+    dry = form.get("DryRun", [""])[0] == "true"
+    return Call(SERVICE_NAMES.get(service, service), operation, region, key, bool(action), dry)
 
 
 def error_code(body: bytes) -> str | None:

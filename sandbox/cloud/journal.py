@@ -47,7 +47,7 @@ class Journal:
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "service": call.service,
             "operation": call.operation,
-            "changing": is_changing(call.operation),
+            "changing": is_changing(call.operation) and not call.is_dry_run,
             "caller": caller,
             "status": status,
             "error": error,

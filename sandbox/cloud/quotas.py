@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from moto.ec2.models import EC2Backend
+from moto.servicequotas.exceptions import NoSuchResource
+from moto.servicequotas.models import ServiceQuotasBackend
 
 from sandbox.cloud.errors import refusal
 
@@ -13,6 +15,35 @@ INTERNET_GATEWAYS = 5
 ELASTIC_ADDRESSES = 5
 NAT_GATEWAYS = 5
 """In each zone."""
+CODES = {
+    ("vpc", "L-F678F1CE"): ("VPCs per Region", VPCS),
+    ("vpc", "L-A4707A72"): ("Internet gateways per Region", INTERNET_GATEWAYS),
+    ("vpc", "L-FE5A380F"): ("NAT gateways per Availability Zone", NAT_GATEWAYS),
+    ("ec2", "L-0263D0A3"): ("EC2-VPC Elastic IPs", ELASTIC_ADDRESSES),
+}
+"""What Service Quotas calls them, by service and quota; it has no others."""
+
+
+class SandboxServiceQuotasBackend(ServiceQuotasBackend):  # type: ignore[misc]
+    """Service Quotas, as far as the sandbox keeps to them."""
+
+    def get_service_quota(self, service_code: str, quota_code: str) -> dict[str, Any]:
+        """Return a quota with its value."""
+        if (service_code, quota_code) not in CODES:
+            raise NoSuchResource
+        name, value = CODES[service_code, quota_code]
+        return {
+            "ServiceCode": service_code,
+            "QuotaCode": quota_code,
+            "QuotaName": name,
+            "Value": float(value),
+            "Unit": "None",
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
+
+
+SandboxServiceQuotasBackend.__module__ = "moto.servicequotas.models"  # moto finds the service's URLs by it
 
 
 class Quotas(EC2Backend):  # type: ignore[misc]

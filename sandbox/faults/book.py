@@ -10,6 +10,8 @@ from typing import Any
 
 from sandbox.faults.rules import Rule
 
+PERMISSION = "UnauthorizedOperation"
+
 
 class _Entry:
     """A rule, and what it has seen and done."""
@@ -56,8 +58,11 @@ class Book:
         with self._lock:
             return [{**each.rule.given, "matched": each.matched, "struck": each.struck} for each in self._entries]
 
-    def strike_call(self, service: str, operation: str, changing: bool) -> list[Rule]:
-        """Count a call, and return the rules that strike it: delays, and the first that does something else."""
+    def strike_call(self, service: str, operation: str, changing: bool, is_dry_run: bool = False) -> list[Rule]:
+        """Count a call, and return the rules that strike it: delays, and the first that does something else.
+
+        A dry run only asks for permission: of the rules for its operation, those that refuse it are for it as well.
+        """
 
         def is_about(rule: Rule) -> bool:
             return (
@@ -65,6 +70,7 @@ class Book:
                 and fnmatchcase(operation, rule.values.get("operation", "*"))
                 and rule.values.get("service") in (None, service)
                 and rule.values.get("changing") in (None, changing)
+                and (not is_dry_run or "operation" not in rule.values or rule.values.get("error") == PERMISSION)
             )
 
         return self._strike(is_about)

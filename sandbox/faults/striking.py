@@ -34,7 +34,8 @@ class Striking:
 
     def answer(self, call: Call, environ: Environ, start_response: StartResponse, work: Work) -> Iterable[bytes]:
         """Answer a call with `work`, unless a rule strikes it."""
-        rules = self._book.strike_call(call.service, call.operation, is_changing(call.operation))
+        changing = is_changing(call.operation) and not call.is_dry_run
+        rules = self._book.strike_call(call.service, call.operation, changing, call.is_dry_run)
         if not rules:
             return work(call, environ, start_response)
         call = dataclasses.replace(call, fault=", ".join(_words(each) for each in rules))

@@ -25,7 +25,8 @@ TIMEOUT = 1800.0
 TASK_TIMES = Path(__file__).parent / "callback"
 PLAYBOOK = {"again": "up"}
 """The playbook of a verb that has not its own name."""
-PORT, USER, PASSWORD, REPOSITORY = 10035, "test", "xyzzy", "r"
+PORT, REPOSITORY = 10035, "r"
+READER, READER_PASSWORD = "reader", "/agraph/reader"
 QUERY = "SELECT (AVG(?o) AS ?avg) { ?s ?p ?o }"
 Say = Callable[[str], None]
 
@@ -139,8 +140,10 @@ class Living:
         nodes = [each for reservation in found for each in reservation["Instances"] if stands(each)]
         (manager,) = (each["PublicIpAddress"] for each in nodes if "PublicIpAddress" in each)
         members = [each["PrivateIpAddress"] for each in nodes if "PublicIpAddress" not in each]
-        store = federation(repository_url(each, PORT, REPOSITORY, USER, PASSWORD) for each in members)
-        server = Server(manager, PORT, USER, PASSWORD, timeout=60)
+        stored = self._sandbox.client("ssm").get_parameter(Name=READER_PASSWORD, WithDecryption=True)
+        password = stored["Parameter"]["Value"]
+        store = federation(repository_url(each, PORT, REPOSITORY, READER, password) for each in members)
+        server = Server(manager, PORT, READER, password, timeout=60)
         began = time.monotonic()
         session = server.json("POST", "/session", {"store": store, "autoCommit": "true"})
         server.json("GET", session, {"query": QUERY})

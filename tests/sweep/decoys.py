@@ -84,3 +84,7 @@ def _others(sandbox: Sandbox, federation: str) -> None:
             Bucket=f"{name}-ssm-{ACCOUNT}", CreateBucketConfiguration={"LocationConstraint": sandbox.state["region"]}
         )
         ssm.put_parameter(Name=f"/{name}/lease", Value="{}", Type="String")
+        ssm.put_parameter(
+            Name=f"/{name}/reader", Value="theirs", Type="SecureString", Tags=tagged("", Federation=name)[0]["Tags"]
+        )
+    ssm.put_parameter(Name=f"/{federation}/theirs", Value="theirs", Type="SecureString")

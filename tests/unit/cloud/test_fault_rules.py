@@ -11,7 +11,7 @@ from sandbox.faults.book import Book
 from sandbox.faults.rules import RuleError, parse, rules_of
 
 
-def struck(book: Book, *calls: tuple[str, str, bool]) -> list[list[str]]:
+def struck(book: Book, *calls: tuple[Any, ...]) -> list[list[str]]:
     """Return the actions that strike each of these calls."""
     return [[rule.action for rule in book.strike_call(*call)] for call in calls]
 
@@ -56,6 +56,15 @@ def test_a_wrong_rule_is_refused_with_the_remedy(rule: Any, said: str) -> None:
         rules_of([{"error": "X"}, rule])
     assert said in str(refused.value)
     assert str(refused.value).startswith("Rule 2 ")
+
+
+def test_a_dry_run_is_refused_with_the_call_and_counts_for_nothing_else() -> None:
+    rules = [{"operation": "CreateVpc", "error": "VpcLimitExceeded"}, {"operation": "Create*", "drop": "after"}]
+    asking = ("ec2", "CreateVpc", False, True)
+    assert struck(Book(rules_of(rules)), asking, CREATE) == [[], ["error"]]
+    refusing = {"operation": "CreateVpc", "error": "UnauthorizedOperation"}
+    assert struck(Book(rules_of([refusing])), asking, CREATE) == [["error"], []]
+    assert struck(Book(rules_of([{"status": 503}])), asking) == [["status"]]
 
 
 @pytest.mark.parametrize("text", ["{", '{"error": "X"}', '"error"'])

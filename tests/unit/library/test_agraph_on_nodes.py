@@ -149,7 +149,7 @@ def test_a_member_that_is_late_or_refuses_says_for_how_long_it_was_waited(
     )
     assert late["waited"] >= 0
     refused = run(agraph_member, **MEMBER, port=agraph.port, user="test", password="hunter2", label="Member 1")
-    assert refused["msg"].startswith("The repository r cannot be made ready: ")
+    assert refused["msg"].startswith("Member 1 cannot be made ready: ")
     assert "refuses the user test or the password" in refused["msg"]
     assert refused["waited"] >= 0
     assert "hunter2" not in str(refused)

@@ -16,6 +16,8 @@ ON_NODES = [
     ROOT / "library" / "agraph_statement.py",
     ROOT / "module_utils" / "agraph_client.py",
     ROOT / "module_utils" / "agraph_contents.py",
+    ROOT / "module_utils" / "agraph_users.py",
+    ROOT / "module_utils" / "instance_secrets.py",
 ]
 
 
@@ -25,5 +27,5 @@ def test_it_is_python_3_9_and_needs_nothing_else(path: Path) -> None:
     imported = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     foreign = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
-    ours = {f"ansible.module_utils.{name}" for name in ("agraph_client", "agraph_contents")}
+    ours = {f"ansible.module_utils.{each.stem}" for each in ON_NODES if each.parent.name == "module_utils"}
     assert foreign <= ours | {"ansible.module_utils", "ansible.module_utils.basic"}
