@@ -118,9 +118,12 @@ class Offers:
         self.uploaded: list[str] = []
 
     def client(self, region: str) -> Any:
-        """Return a client of a region, whose signature is good at the bucket's own address there."""
+        """Return a client that signs for the bucket's own address in its region.
+
+        Without `virtual` it would be S3's global one, which redirects requests for a young bucket, and they are refused.
+        """
         if region not in self._clients:
-            settings = Config(signature_version="s3v4")
+            settings = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
             self._clients[region] = self._module.client("s3", config=settings, region=region)
         return self._clients[region]
 

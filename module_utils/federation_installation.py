@@ -28,14 +28,15 @@ def problems_with_installation(image_id: str, given: Mapping[str, object]) -> It
             "is set as well: leave one of them empty, as in -e federation_ami_id= ."
         )
         return
+    if not tarball and not image_id:
+        yield BOTH_WAYS
     if not tarball:
-        if not image_id:
-            yield BOTH_WAYS
-        elif settings.get("data_volume_gb", "0") != "0":
-            yield (
-                "federation_data_volume_gb is for servers that are installed from federation_agraph_tarball: where an image "
-                "keeps its data is not known. Give the root disk more with federation_root_volume_gb."
-            )
+        for name in ("data_volume_gb", "agraph_tls_port") if image_id else ():
+            if settings.get(name, "0") not in ("0", ""):
+                yield (
+                    f"federation_{name} is for servers that are installed from federation_agraph_tarball: an image with "
+                    "AllegroGraph on it is left as it is. Set it to 0."
+                )
         return
     yield from _problems_with_tarball(settings, tarball)
     yield from _problems_with_tls(settings)
@@ -73,6 +74,8 @@ def _problems_with_tls(settings: Mapping[str, str]) -> Iterator[str]:
     port, certificate = settings.get("agraph_tls_port", "0"), settings.get("agraph_certificate", "")
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         yield f"federation_agraph_tls_port '{port}' is no port: give one, such as 10036, or 0 for no TLS."
+    elif int(port) and port == settings.get("agraph_port"):
+        yield f"federation_agraph_tls_port {port} is taken, by federation_agraph_port: choose another, such as 10036."
     elif int(port) and not Path(certificate).expanduser().is_file():
         yield (
             f"federation_agraph_certificate '{certificate}' is not a file here, and federation_agraph_tls_port is {port}: "
