@@ -217,7 +217,7 @@ def main() -> None:
     version = ""
     if not module.check_mode:
         try:
-            version = carry_out(todo, installation.Node(wanted, command), given, deadline)
+            version = carry_out(todo, installation.Node(wanted, command), found.release, given, deadline)
         except ERRORS as error:
             module.fail_json(msg=f"{given['label']} did not get AllegroGraph {given['version']}: {error}", done=[])
     done = installation.in_words(todo, wanted, given["device"])
@@ -243,7 +243,9 @@ def command_until(deadline: float) -> installation.Command:
     return command
 
 
-def carry_out(todo: Sequence[str], node: installation.Node, given: dict[str, Any], deadline: float) -> str:
+def carry_out(
+    todo: Sequence[str], node: installation.Node, previous: str | None, given: dict[str, Any], deadline: float
+) -> str:
     """Do what is to be done, in order; return the server's version where it was started."""
     version = ""
     for step in todo:
@@ -266,6 +268,7 @@ def carry_out(todo: Sequence[str], node: installation.Node, given: dict[str, Any
         if step == "start":
             version = started(given, deadline)
             node.forget_password()
+            node.remove_others(previous)
     return version
 
 

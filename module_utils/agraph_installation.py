@@ -227,6 +227,12 @@ class Node:
         draft.symlink_to(self.wanted.release)
         draft.replace(self.wanted.directory / "current")
 
+    def remove_others(self, previous: str | None) -> None:
+        """Remove every version but the one in use and the one before it, to which one might want to go back."""
+        for each in self.wanted.directory.iterdir():
+            if each.is_dir() and not each.is_symlink() and each.name not in (self.wanted.release, previous):
+                shutil.rmtree(each, ignore_errors=True)
+
     def enable(self) -> None:
         """Have it start at boot."""
         self.run(["systemctl", "enable", SERVICE])

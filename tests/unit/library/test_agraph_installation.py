@@ -142,6 +142,16 @@ def test_the_installer_writes_into_a_directory_of_the_version(wanted: installati
     assert (wanted.directory / "current").resolve() == target
 
 
+def test_the_version_before_is_kept_and_older_ones_are_not(wanted: installation.Wanted) -> None:
+    for each in ("7.0.0-1", "8.4.0-2", wanted.release, ".unpacked"):
+        (wanted.directory / each).mkdir(parents=True)
+    node = installation.Node(wanted, Commands())
+    node.switch()
+    node.remove_others("8.4.0-2")
+    left = sorted(each.name for each in wanted.directory.iterdir())
+    assert left == ["8.4.0-2", wanted.release, "current"]
+
+
 def test_a_server_that_does_not_start_says_why(wanted: installation.Wanted) -> None:
     log = wanted.data_directory / "log/agraph.log"
     log.parent.mkdir(parents=True)
