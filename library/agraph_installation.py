@@ -7,12 +7,12 @@ DOCUMENTATION = r"""
 module: agraph_installation
 short_description: Install AllegroGraph from a tarball as a service
 description:
-  - Fetches the tarball from a URL, holds it against its SHA-256, and installs it into a directory of its own beside the
-    version in use; writes C(agraph.cfg) and a service, switches to the version, starts it, and waits until the server
-    says that it is the one.
+  - Fetches the tarball from a URL, holds it against its SHA-256, and installs it into a directory of its own, beside
+    the version in use; writes C(agraph.cfg) and a service, switches to the version, starts it, and waits until the
+    server says that it is the one.
   - What is as wanted is left alone. A server that runs is stopped for a change only with O(change); its data stay.
-  - The superuser's password is fetched by the host itself, with its own credentials. It stands in C(agraph.cfg) only until
-    the server has started with it once, and on no command line.
+  - The superuser's password is fetched by the host itself, with its own credentials. It stands in C(agraph.cfg) only
+    until the server has started with it once, and on no command line.
   - It needs nothing but systemd and Python's standard library, 3.9 or newer, on the host where it runs, and root.
 version_added: 0.1.0
 author: [agraph-federation]
@@ -202,9 +202,7 @@ def main() -> None:
     """Look, decide, do."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     given, deadline = module.params, time.monotonic() + module.params["timeout"]
-    wanted = installation.Wanted(
-        **{name: Path(given[name]) for name in PATHS}, **{name: given[name] for name in TEXTS}
-    )
+    wanted = installation.Wanted(**{name: Path(given[name]) for name in PATHS}, **{name: given[name] for name in TEXTS})
     command = command_until(deadline)
     try:
         disk = data_volume.look(given["device"], wanted.data_directory, command).steps() if given["device"] else []
@@ -213,7 +211,9 @@ def main() -> None:
     found = installation.look(wanted, command)
     todo = disk + installation.steps(wanted, found)
     if "stop" in todo and not given["change"]:
-        module.exit_json(changed=False, version="", behind=installation.in_words(todo, wanted, given["device"]), done=[])
+        module.exit_json(
+            changed=False, version="", behind=installation.in_words(todo, wanted, given["device"]), done=[]
+        )
     version = ""
     if not module.check_mode:
         try:
@@ -275,7 +275,7 @@ def carry_out(
 def password(secret: dict[str, str]) -> str:
     """Fetch the superuser's password; raises SecretError."""
     name = secret["superuser"]
-    return secrets([name], secret["service"], secret["region"])[name]
+    return str(secrets([name], secret["service"], secret["region"])[name])
 
 
 def install(node: installation.Node, given: dict[str, Any], deadline: float) -> None:
@@ -284,15 +284,16 @@ def install(node: installation.Node, given: dict[str, Any], deadline: float) -> 
     directory.mkdir(parents=True, exist_ok=True)
     fetched, unpacked = directory / ".tarball", directory / ".unpacked"
     tarball.fetch(given["url"], given["name"], given["sha256"], fetched, deadline)
-    node.install_from(tarball.unpack(fetched, unpacked, given["version"], given["name"]))
+    found = tarball.unpack(fetched, unpacked, given["version"], given["name"])
     fetched.unlink()
+    node.install_from(found)
     tarball.remove(unpacked)
 
 
 def started(given: dict[str, Any], deadline: float) -> str:
     """Wait until the server says which version it is; raises InstallationError where it is another."""
     try:
-        version = wait_for_version(Server("127.0.0.1", given["port"]), deadline - time.monotonic(), 0.2)
+        version = str(wait_for_version(Server("127.0.0.1", given["port"]), deadline - time.monotonic(), 0.2))
     except AgraphError as error:
         raise installation.InstallationError(f"the server was started, but {error}") from None
     if version != given["version"]:

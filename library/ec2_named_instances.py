@@ -84,8 +84,8 @@ options:
     type: int
   data_volume_gb:
     description:
-      - The size of a second disk in GiB, encrypted, of the type C(gp3), which ends with the instance; V(0) for none. Only
-        for instances that are launched.
+      - The size of a second disk in GiB, encrypted, of the type C(gp3), which ends with the instance; V(0) for none.
+        Only for instances that are launched.
     default: 0
     type: int
   data_device:

@@ -285,8 +285,8 @@ def latest_image(module: Any, instance_type: dict[str, Any]) -> tuple[str, str |
     architecture = next((each for each in AL2023 if each in offered), "")
     if not architecture:
         return "", (
-            f"federation_instance_type '{instance_type['InstanceType']}' is made for {' and '.join(offered)}, and Amazon "
-            "Linux 2023 is not: use one like t3.medium or t4g.medium."
+            f"federation_instance_type '{instance_type['InstanceType']}' is made for {' and '.join(offered)}, and "
+            "Amazon Linux 2023 is not: use one like t3.medium or t4g.medium."
         )
     name = f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
     try:
@@ -317,7 +317,7 @@ def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any
         ]
     processors = int(instance_type.get("VCpuInfo", {}).get("DefaultVCpus", 1))
     quota = quotas_of(module.client("service-quotas"))
-    return found + list(problems_with_quotas(wish, stock, quota, zones, processors))
+    return [*found, *problems_with_quotas(wish, stock, quota, zones, processors)]
 
 
 def _unexpected(error: Exception, expected: str) -> str | None:

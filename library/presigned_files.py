@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: presigned_files
 short_description: URLs under which hosts can fetch files, for a while
 description:
-  - A local file is put into a bucket, unless it is there already under its SHA-256, and its URL is signed. So it travels
-    once from here, and from there to as many hosts as want it.
+  - A local file is put into a bucket, unless it is there already under its SHA-256, and its URL is signed. So it
+    travels once from here, and from there to as many hosts as want it.
   - An object of S3 that is there already, C(s3://bucket/key), is left where it is, and its URL is signed.
   - Any other URL is handed on as it is.
 version_added: 0.1.0
@@ -120,7 +120,7 @@ class Offers:
     def client(self, region: str) -> Any:
         """Return a client that signs for the bucket's own address in its region.
 
-        Without `virtual` it would be S3's global one, which redirects requests for a young bucket, and they are refused.
+        Without `virtual` it would be S3's global one, which redirects whoever asks for a young bucket.
         """
         if region not in self._clients:
             settings = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})

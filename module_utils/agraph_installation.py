@@ -1,4 +1,4 @@
-"""What of an installed AllegroGraph is as wanted on this machine, and what has to be done; Python 3.9's library alone."""
+"""What of an installed AllegroGraph is as wanted here, and what is to be done; Python 3.9's library alone."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def look(wanted: Wanted, command: Command) -> Found:
     current = wanted.directory / "current"
     certificate = wanted.certificate_file
     return Found(
-        release=os.path.basename(os.readlink(current)) if current.is_symlink() else None,
+        release=current.readlink().name if current.is_symlink() else None,
         is_complete=(wanted.directory / wanted.release / COMPLETE).exists(),
         configuration=_text(wanted.configuration_file),
         unit=_text(UNITS / f"{SERVICE}.service"),
@@ -271,7 +271,9 @@ class Node:
 def _as_value(password: str) -> str:
     """Return a password as it stands in agraph.cfg, which quotes nothing; raises InstallationError."""
     if any(each.isspace() or each == "\\" for each in password):
-        raise InstallationError("the superuser's password has a space or a backslash in it, which agraph.cfg cannot have")
+        raise InstallationError(
+            "the superuser's password has a space or a backslash in it, which agraph.cfg cannot have"
+        )
     return password.replace("#", "\\#")
 
 

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any, BinaryIO
 
 PIECE = 1 << 20
 # What is fetched is taken up where it broke off, so often without a byte in between.
@@ -61,7 +62,7 @@ def fetch(url: str, name: str, sha256: str, target: Path, deadline: float) -> No
         )
 
 
-def _fetch_rest(url: str, file, digest, deadline: float) -> None:  # type: ignore[no-untyped-def]
+def _fetch_rest(url: str, file: BinaryIO, digest: Any, deadline: float) -> None:
     """Append what is missing to a file; raises URLError, HTTPException or OSError where it breaks off."""
     request = urllib.request.Request(url)
     if file.tell():
@@ -87,7 +88,10 @@ def unpack(tarball: Path, directory: Path, version: str, name: str) -> Path:
             if hasattr(tarfile, "data_filter"):
                 archive.extractall(directory, filter="data")
             else:
-                archive.extractall(directory)
+                # Python 3.9 as it was first: what is unpacked is root's, whoever packed it.
+                for each in archive:
+                    each.uid, each.gid, each.uname, each.gname = 0, 0, "root", "root"
+                    archive.extract(each, directory)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise TarballError(f"{name} cannot be unpacked in {directory}: {error}.") from None
     found = sorted(directory.glob(f"*/{INSTALLER}"))

@@ -1,4 +1,4 @@
-"""A disk for the data alone: it gets a file system once, and is mounted by that one's uuid; Python 3.9's library alone."""
+"""A disk for the data alone: it gets a file system once, and is mounted by its uuid; Python 3.9's library alone."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def look(device: str, directory: Path, command: Command, pause: Callable[[float]
     while not Path(device).exists():
         if waited >= PATIENCE:
             raise VolumeError(
-                f"there is no disk {device}: a disk for the data is made with the instance. Was federation_data_volume_gb "
-                "set later? Set it to 0 again, or make the federation anew."
+                f"there is no disk {device}: a disk for the data is made with the instance. Was "
+                "federation_data_volume_gb set later? Set it to 0 again, or make the federation anew."
             )
         pause(STEP)
         waited += STEP
@@ -67,8 +67,8 @@ def look(device: str, directory: Path, command: Command, pause: Callable[[float]
     others = {each.name for each in directory.iterdir()} - OWN if directory.is_dir() else set()
     if not mounted and others:
         raise VolumeError(
-            f"{directory} has files on the root disk ({', '.join(sorted(others)[:3])}), which the disk {device} would hide: "
-            "move them away, then repeat up."
+            f"{directory} has files on the root disk ({', '.join(sorted(others)[:3])}), which the disk {device} would "
+            "hide: move them away, then repeat up."
         )
     return Volume(uuid, bool(mounted), bool(uuid) and _line(uuid, directory) in _fstab())
 

@@ -12,9 +12,9 @@ OBJECT = re.compile(r"s3://[a-z0-9.-]{3,63}/.+")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 LARGEST_VOLUME = 16384
 BOTH_WAYS = (
-    "There is neither an image with AllegroGraph on it nor a tarball: name an image of your region in federation_ami_id "
-    "(the classic tutorial's was ami-5616d82e, in us-west-2), or have it installed on Amazon Linux 2023 with "
-    "federation_agraph_version, federation_agraph_tarball and federation_agraph_sha256."
+    "There is neither an image with AllegroGraph on it nor a tarball: name an image of your region in "
+    "federation_ami_id (the classic tutorial's was ami-5616d82e, in us-west-2), or have it installed on Amazon Linux "
+    "2023 with federation_agraph_version, federation_agraph_tarball and federation_agraph_sha256."
 )
 
 
@@ -24,8 +24,8 @@ def problems_with_installation(image_id: str, given: Mapping[str, object]) -> It
     tarball = settings.get("agraph_tarball", "")
     if image_id and tarball:
         yield (
-            f"federation_ami_id {image_id} is taken for an image that has AllegroGraph on it, and federation_agraph_tarball "
-            "is set as well: leave one of them empty, as in -e federation_ami_id= ."
+            f"federation_ami_id {image_id} is taken for an image that has AllegroGraph on it, and "
+            "federation_agraph_tarball is set as well: leave one of them empty, as in -e federation_ami_id= ."
         )
         return
     if not tarball and not image_id:
@@ -34,8 +34,8 @@ def problems_with_installation(image_id: str, given: Mapping[str, object]) -> It
         for name in ("data_volume_gb", "agraph_tls_port") if image_id else ():
             if settings.get(name, "0") not in ("0", ""):
                 yield (
-                    f"federation_{name} is for servers that are installed from federation_agraph_tarball: an image with "
-                    "AllegroGraph on it is left as it is. Set it to 0."
+                    f"federation_{name} is for servers that are installed from federation_agraph_tarball: an image "
+                    "with AllegroGraph on it is left as it is. Set it to 0."
                 )
         return
     yield from _problems_with_tarball(settings, tarball)
@@ -53,8 +53,8 @@ def _problems_with_tarball(settings: Mapping[str, str], tarball: str) -> Iterato
         yield f"federation_agraph_version '{version}' is no version: say which one the tarball holds, such as 8.5.2."
     if not SHA256.fullmatch(sha256):
         yield (
-            f"federation_agraph_sha256 '{sha256}' is no SHA-256: give the 64 hexadecimal digits that the tarball's publisher "
-            "says, or those of `sha256sum` on a copy that you trust."
+            f"federation_agraph_sha256 '{sha256}' is no SHA-256: give the 64 hexadecimal digits that the tarball's "
+            "publisher says, or those of `sha256sum` on a copy that you trust."
         )
     if tarball.startswith("s3://"):
         if not OBJECT.fullmatch(tarball):
@@ -63,9 +63,7 @@ def _problems_with_tarball(settings: Mapping[str, str], tarball: str) -> Iterato
         if not tarball.startswith("https://"):
             yield f"federation_agraph_tarball '{tarball}' would come unprotected: use https://, s3:// or a local file."
     elif not Path(tarball).expanduser().is_file():
-        yield (
-            f"federation_agraph_tarball '{tarball}' is not a file here: name one, an https URL, or s3://bucket/key."
-        )
+        yield (f"federation_agraph_tarball '{tarball}' is not a file here: name one, an https URL, or s3://bucket/key.")
     if license_file and not Path(license_file).expanduser().is_file():
         yield f"federation_agraph_license '{license_file}' is not a file here: name the one with the license's lines."
 
@@ -75,9 +73,9 @@ def _problems_with_tls(settings: Mapping[str, str]) -> Iterator[str]:
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         yield f"federation_agraph_tls_port '{port}' is no port: give one, such as 10036, or 0 for no TLS."
     elif int(port) and port == settings.get("agraph_port"):
-        yield f"federation_agraph_tls_port {port} is taken, by federation_agraph_port: choose another, such as 10036."
+        yield f"federation_agraph_tls_port {port} is taken by federation_agraph_port: choose another, such as 10036."
     elif int(port) and not Path(certificate).expanduser().is_file():
         yield (
-            f"federation_agraph_certificate '{certificate}' is not a file here, and federation_agraph_tls_port is {port}: "
-            "name a PEM file with the certificate, those above it, and its key."
+            f"federation_agraph_certificate '{certificate}' is not a file here, and federation_agraph_tls_port is "
+            f"{port}: name a PEM file with the certificate, those above it, and its key."
         )

@@ -343,7 +343,9 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("command", nargs=argparse.REMAINDER)
     each.set_defaults(do=_run)
     _add_faults(verbs.add_parser("faults", help="have things go wrong in the running sandbox: set FILE, list, clear"))
-    each = verbs.add_parser("tarball", help="write a tarball that installs the AllegroGraph stand-in; prints its SHA-256")
+    each = verbs.add_parser(
+        "tarball", help="write a tarball that installs the AllegroGraph stand-in; prints its SHA-256"
+    )
     each.add_argument("version", metavar="VERSION", help="version that the server is going to say it is: 8.5.2")
     each.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
     each.set_defaults(do=_tarball)

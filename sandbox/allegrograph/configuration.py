@@ -46,8 +46,8 @@ class Configuration:
 def parse(text: str) -> Configuration:
     """Read a configuration; a name that AllegroGraph does not have, or a value with spaces in it, is an error."""
     result, inside = Configuration(), ""
-    for number, line in enumerate(text.splitlines(), 1):
-        line = COMMENT.sub("", line).replace("\\#", "#").strip()
+    for number, written in enumerate(text.splitlines(), 1):
+        line = COMMENT.sub("", written).replace("\\#", "#").strip()
         if not line:
             continue
         if catalog := CATALOG.fullmatch(line):

@@ -52,16 +52,16 @@ def _start(file: Path, configuration: Configuration, version: str) -> None:
         person = pwd.getpwnam(user)
     except KeyError:
         raise ControlError(f"There is no user {user}, whom RunAs names.") from None
+    is_other = person.pw_uid != os.geteuid()
     log = configuration.path("logdir") / "agraph.log"
     for directory in (log.parent, configuration.path("settingsdirectory"), configuration.path("main")):
         directory.mkdir(parents=True, exist_ok=True)
-        if person.pw_uid != os.geteuid():
+        if is_other:
             os.chown(directory, person.pw_uid, person.pw_gid)
     print(f"AllegroGraph Server Edition {version}\nDaemonizing...")
-    identity = {} if person.pw_uid == os.geteuid() else {"user": person.pw_uid, "group": person.pw_gid}
     with log.open("ab") as output:
         said = log.stat().st_size
-        if identity:
+        if is_other:
             os.chown(log, person.pw_uid, person.pw_gid)
         server = subprocess.Popen(
             ["/usr/lib/sandbox/run", "sandbox.allegrograph", "--config", str(file), "--version-number", version],
@@ -70,8 +70,9 @@ def _start(file: Path, configuration: Configuration, version: str) -> None:
             stderr=output,
             cwd="/",
             start_new_session=True,
-            extra_groups=[] if identity else None,
-            **identity,
+            user=person.pw_uid if is_other else None,
+            group=person.pw_gid if is_other else None,
+            extra_groups=[] if is_other else None,
         )
     pid_file = configuration.path("pidfile")
     deadline = time.monotonic() + PATIENCE

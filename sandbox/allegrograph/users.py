@@ -66,7 +66,7 @@ class Directory:
         self.texts: dict[str, Any] = {}
         if path.exists():
             self._read()
-        # As an installation does: whoever has changed the password since keeps it. A configuration may name no superuser.
+        # As an installation does: whoever has changed the password since keeps it. A configuration may name nobody.
         if user and user not in self.users:
             self.users[user] = User(permissions=["super"])
             self.users[user].set_password(password)

@@ -138,7 +138,7 @@ class Disk:
         self._mount_huge_pages(self.root / "sys/kernel/mm/transparent_hugepage/enabled")
 
     def _mount_others(self, devices: Path) -> None:
-        """Show the other disks as Amazon Linux does: by the kernel's name for each, and a link with EC2's. They are files."""
+        """Show the other disks as Amazon Linux does: the kernel's name for each, and a link with EC2's name."""
         for number, (name, size) in enumerate(self.others, 1):
             own = self.directory / Path(name).name
             own.touch()
@@ -149,7 +149,7 @@ class Disk:
             (devices / Path(name).name).symlink_to(device.name)
 
     def _mount_huge_pages(self, setting: Path) -> None:
-        """Let the node have that setting of its kernel to itself: a file, which keeps what is written to it until the end."""
+        """Let the node have that setting of its kernel to itself: a file, which keeps what is written to it."""
         if setting.exists():
             own = self.directory / "huge-pages"
             own.write_text("always [madvise] never\n")

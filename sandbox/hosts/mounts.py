@@ -1,14 +1,13 @@
 """mkfs.xfs, mount, umount and findmnt on a node: for the disks that its instance has beside the root disk.
 
-A node may mount nothing, since with that it could leave. So what such a disk holds lies in a directory of the root disk, under the
-uuid that is written on the disk itself, and mounting puts a link to it in the mount point's place.
+A node may mount nothing, since with that it could leave. So what such a disk holds lies in a directory of the root
+disk, under the uuid that is written on the disk itself, and mounting puts a link to it in the mount point's place.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import struct
 import sys
 import uuid
@@ -33,7 +32,9 @@ class MountError(Exception):
 def make_file_system(device: Path, force: bool) -> str:
     """Write the beginning of an XFS file system, enough for blkid to know it; return its uuid."""
     if not force and _uuid(device):
-        raise MountError(f"{device} appears to contain an existing filesystem (xfs).\nUse the -f option to force overwrite.")
+        raise MountError(
+            f"{device} appears to contain an existing filesystem (xfs).\nUse the -f option to force overwrite."
+        )
     blocks = device.stat().st_size // BLOCK
     own = uuid.uuid4()
     block = struct.pack(
@@ -89,7 +90,9 @@ def find(point: Path) -> tuple[str, str]:
 
 
 def _table() -> list[tuple[str, str]]:
-    lines = [line.split() for line in FSTAB.read_text().splitlines() if not line.startswith("#")] if FSTAB.exists() else []
+    lines = (
+        [line.split() for line in FSTAB.read_text().splitlines() if not line.startswith("#")] if FSTAB.exists() else []
+    )
     return [(line[0], line[1]) for line in lines if len(line) > 1]
 
 
@@ -154,7 +157,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     """Be one of the programs; returns the exit code."""
     try:
         if name == "umount":
-            unmount(Path(os.path.abspath(arguments[-1])))
+            unmount(Path.cwd() / arguments[-1])
         else:
             {"mount": _mount, "findmnt": _find, "mkfs.xfs": _make}[name](arguments)
     except MountError as error:

@@ -22,13 +22,13 @@ INIT_ROUND = 1
 UNITS = Path("/etc/systemd/system")
 
 
-class _Systemctl(replacement.Systemctl):  # type: ignore[misc]
-    """systemd, which also looks after services that were installed since the boot, and knows the limit of open files."""
+class _Systemctl(replacement.Systemctl):
+    """systemd, which looks after services that were installed since the boot, too, and limits a service's files."""
 
     _known: tuple[float, ...] = ()
 
     def restart_failed_units(self, units: list[str], maximum: int | None = None) -> list[str]:
-        """Start again what has failed; ``units`` are those that were started at boot, and those enabled since join them."""
+        """Start again what has failed; those that were enabled since the boot join ``units``."""
         places = (UNITS, UNITS / "multi-user.target.wants")
         now = tuple(each.stat().st_mtime for each in places if each.is_dir())
         if now != self._known:
@@ -60,7 +60,7 @@ class _ShorterTime:
 
 def main() -> int:
     """Run as process 1, or carry out one command."""
-    replacement.Systemctl = _Systemctl
+    vars(replacement)["Systemctl"] = _Systemctl
     replacement.MinimumYield = YIELD
     replacement.InitLoopSleep = INIT_ROUND
     if os.getpid() == 1:

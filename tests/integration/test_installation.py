@@ -1,4 +1,4 @@
-"""AllegroGraph on an image without it: installed from a tarball, changed to another version, and gone with the federation.
+"""AllegroGraph on an image without it: installed from a tarball, changed to another version, and gone in the end.
 
 Each test takes the account as the one before left it.
 """
@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Tarball:
 @pytest.fixture(scope="module")
 def tarballs(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tarball]]:
     """Two versions, built as docs/sandbox.md says."""
+    empty.update(account(sandbox))
     found = {}
     for version in ("8.5.2", "9.0.2"):
         path = tmp_path_factory.mktemp("tarballs") / f"agraph-{version}-linuxamd64.64.tar.gz"
@@ -87,9 +88,8 @@ def ready(run: Run) -> bool:
 
 
 def test_a_tarball_of_another_sum_goes_to_no_node(sandbox: Sandbox, tarballs: dict[str, Tarball]) -> None:
-    empty.update(account(sandbox))
     wrong = {"federation_agraph_sha256": "ab" * 32}
-    failed = sandbox.playbook("up", **tarballs["8.5.2"].settings(**wrong))
+    failed = sandbox.playbook("up", **tarballs["8.5.2"].settings(**wrong), timeout=900)
     assert failed.returncode != 0, str(failed)
     said = f"{tarballs['8.5.2'].path} has the SHA-256 {tarballs['8.5.2'].sha256}, and {'ab' * 32} was expected"
     assert said in failed.last_line, str(failed)
@@ -119,7 +119,9 @@ def test_it_is_installed_on_a_plain_image_and_answers(
     with urllib.request.urlopen(f"https://{address}:10036/version", context=trusting, timeout=20) as response:
         assert response.read() == b'"8.5.2"'
     # Nothing of a secret is left where others could read it.
-    left = on(sandbox, "agraph-member-0", "cat /etc/agraph/agraph.cfg; stat -c %a:%U:%G /etc/agraph/*; ls -A /opt/agraph")
+    left = on(
+        sandbox, "agraph-member-0", "cat /etc/agraph/agraph.cfg; stat -c %a:%U:%G /etc/agraph/*; ls -A /opt/agraph"
+    )
     assert "SuperUser" not in left
     assert "640:root:agraph\n640:root:agraph\n" in left
     assert left.endswith(f"8.5.2-{tarballs['8.5.2'].sha256[:12]}\ncurrent\n")
@@ -146,7 +148,24 @@ def test_another_version_goes_from_node_to_node_and_the_data_stay(
         assert on(sandbox, name, "curl -s http://127.0.0.1:10035/version") == '"9.0.2"'
 
 
+def test_a_version_that_fails_changes_no_other_node_and_removes_nothing(
+    sandbox: Sandbox, tarballs: dict[str, Tarball]
+) -> None:
+    before = instances(sandbox)
+    wrong = replace(tarballs["8.5.2"], version="9.1.0")
+    failed = sandbox.playbook("up", **wrong.settings(federation_data_volume_gb=20), timeout=900)
+    assert failed.returncode != 0, str(failed)
+    said = "holds AllegroGraph 8.5.2, and federation_agraph_version is 9.1.0"
+    assert "ERROR: Member 0 (i-" in failed.last_line, str(failed)
+    assert said in failed.last_line, str(failed)
+    assert "Member 1 (i-" not in failed.stdout, str(failed)
+    assert "Kept, and paid for" in failed.stdout, str(failed)
+    assert instances(sandbox).keys() == before.keys()
+    answer = sandbox.playbook("query")
+    assert (answer.returncode, AVERAGE in answer.stdout) == (0, True), str(answer)
+
+
 def test_down_takes_all_of_it_away(sandbox: Sandbox) -> None:
-    down = sandbox.playbook("down")
+    down = sandbox.playbook("down", timeout=900)
     assert down.removed > 0
     assert account(sandbox) == empty

@@ -1,4 +1,4 @@
-"""A service that is installed on a node, and a disk beside the root disk: as on a machine with systemd, across boots."""
+"""A service that is installed on a node, and a disk beside the root disk: as with systemd, across boots."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def test_a_disk_gets_a_file_system_once_and_is_mounted_by_its_uuid(node: Node, w
     assert "appears to contain an existing filesystem (xfs)" in refused.stderr
     known = dict(line.split("=", 1) for line in node.out("blkid --probe --output export /dev/sdf").splitlines())
     assert known["TYPE"] == "xfs"
-    node.out(f"mkdir -p /srv/data; touch /srv/data/below; echo 'UUID={known['UUID']} /srv/data xfs defaults 0 2' >> /etc/fstab")
+    node.out("mkdir -p /srv/data; touch /srv/data/below")
+    node.out(f"echo 'UUID={known['UUID']} /srv/data xfs defaults 0 2' >> /etc/fstab")
     assert node.run("findmnt --noheadings --output UUID --mountpoint /srv/data").returncode == 1
     node.out("mount /srv/data && touch /srv/data/on-the-disk")
     found = node.out("findmnt --noheadings --output UUID --mountpoint /srv/data; ls /srv/data")
@@ -105,9 +106,9 @@ def test_a_service_is_started_and_enabled_and_its_limits_hold(node: Node, world:
     assert node.out(VERSION) == '"8.5.2"'
     assert node.out(f"curl -sf {LOGIN} http://127.0.0.1:10035/users") == '["somebody"]'
     process = node.out("cat /run/agraph/agraph.pid").strip()
-    assert node.out(f"stat -c %U /proc/{process}; ulimit -n > /dev/null; grep 'open files' /proc/{process}/limits").split()[
-        :5
-    ] == ["agraph", "Max", "open", "files", "1234"]
+    assert node.out(
+        f"stat -c %U /proc/{process}; ulimit -n > /dev/null; grep 'open files' /proc/{process}/limits"
+    ).split()[:5] == ["agraph", "Max", "open", "files", "1234"]
     # On a command line the password would be everyone's to see.
     assert "secret-word" not in node.out("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     # The setting is the node's own, and not the machine's.

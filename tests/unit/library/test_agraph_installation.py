@@ -229,7 +229,9 @@ def test_another_content_is_said_with_both_sums_and_not_kept(serve: Serve, tmp_p
 def test_a_place_where_nobody_answers_is_given_up(tmp_path: Path, closed_port: int, monkeypatch: Any) -> None:
     monkeypatch.setattr(tarball, "PAUSE", 0.01)
     url = f"http://127.0.0.1:{closed_port}/a?X-Amz-Signature=hidden"
-    with pytest.raises(tarball.TarballError, match=r"a cannot be fetched whole, 0 bytes have come: .*refused") as caught:
+    with pytest.raises(
+        tarball.TarballError, match=r"a cannot be fetched whole, 0 bytes have come: .*refused"
+    ) as caught:
         tarball.fetch(url, "a", "ab" * 32, tmp_path / "a", time.monotonic() + 30)
     assert "hidden" not in str(caught.value)
 

@@ -94,7 +94,9 @@ def test_a_url_is_signed_for_the_buckets_own_region(aws: Any, run: Run, monkeypa
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     offers = presigned_files.Offers(Region())
     url = offers._signed(offers.client("eu-central-1"), BUCKET, "installation/a b")
-    assert url.startswith(f"https://{BUCKET}.s3.eu-central-1.amazonaws.com/installation/a%20b?X-Amz-Algorithm=AWS4-HMAC")
+    assert url.startswith(
+        f"https://{BUCKET}.s3.eu-central-1.amazonaws.com/installation/a%20b?X-Amz-Algorithm=AWS4-HMAC"
+    )
 
 
 class Region:
