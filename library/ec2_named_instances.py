@@ -82,6 +82,16 @@ options:
     description: The size of the root disk in GiB; V(0) for the image's own. Only for instances that are launched.
     default: 0
     type: int
+  data_volume_gb:
+    description:
+      - The size of a second disk in GiB, encrypted, of the type C(gp3), which ends with the instance; V(0) for none.
+        Only for instances that are launched.
+    default: 0
+    type: int
+  data_device:
+    description: The name of that disk for EC2.
+    default: /dev/sdf
+    type: str
   profile_timeout:
     description: How long to try again while the instance profile is not yet usable, in seconds.
     default: 180
@@ -306,8 +316,11 @@ class Instances:
             del tags["Index"]
         tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
         disk = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
+        disks: list[Record] = [{"DeviceName": self.root_device, "Ebs": {**disk}}]
         if size := self.parameters["root_volume_gb"]:
-            disk["VolumeSize"] = size
+            disks[0]["Ebs"]["VolumeSize"] = size
+        if size := self.parameters["data_volume_gb"]:
+            disks.append({"DeviceName": self.parameters["data_device"], "Ebs": {**disk, "VolumeSize": size}})
         arguments = {
             "ImageId": self.parameters["image_id"],
             "InstanceType": self.parameters["instance_type"],
@@ -320,7 +333,7 @@ class Instances:
             if self.parameters["instance_profile"]
             else None,
             "MetadataOptions": METADATA,
-            "BlockDeviceMappings": [{"DeviceName": self.root_device, "Ebs": disk}],
+            "BlockDeviceMappings": disks,
             "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume")],
         }
         return {
@@ -480,6 +493,8 @@ def main() -> None:
         "user_data": {"default": ""},
         "shutdown_behavior": {"choices": ["stop", "terminate"], "default": "stop"},
         "root_volume_gb": {"type": "int", "default": 0},
+        "data_volume_gb": {"type": "int", "default": 0},
+        "data_device": {"default": "/dev/sdf"},
         "profile_timeout": {"type": "int", "default": 180},
         "wait": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 300},

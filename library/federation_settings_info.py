@@ -67,7 +67,9 @@ options:
     default: ""
     type: str
   image_id:
-    description: The image of every instance.
+    description:
+      - The image of every instance, with AllegroGraph on it. Empty for the latest Amazon Linux 2023 of the type's
+        architecture, on which it is installed as O(installation) says.
     default: ""
     type: str
   user:
@@ -106,6 +108,10 @@ options:
     description: How long each wait lasts, in seconds, by the setting's name without its prefix.
     default: {}
     type: dict
+  installation:
+    description: What is installed where O(image_id) is empty, by the setting's name without its prefix.
+    default: {}
+    type: dict
   session_manager_plugin:
     description: The session-manager-plugin that the connection is going to run; not checked when empty.
     default: ""
@@ -139,6 +145,10 @@ account:
   type: str
 caller:
   description: The ARN of the caller.
+  returned: success
+  type: str
+image_id:
+  description: The image to launch, where O(purpose=up).
   returned: success
   type: str
 caller_cidr:
@@ -181,6 +191,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 # The service answers with one line; anything longer is something else, such as the page of a captive portal.
 LONGEST_ADDRESS = 64
 ADDRESS_SECONDS = 10
+# The architectures of Amazon Linux 2023, as EC2 and the public parameters call them.
+AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status"], "default": "up"},
@@ -205,6 +217,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ttl_hours": {"type": "raw", "default": 0},
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
+    "installation": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
 
@@ -237,19 +250,21 @@ def date_of(answer: Any) -> str:
     return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
 
 
-def problems_at_aws(module: Any) -> list[str]:
-    """Ask EC2 whether image and type exist in the region and fit, and whether the account has room and permission."""
+def looked_up_at_aws(module: Any) -> tuple[str, list[str]]:
+    """Ask EC2 whether image and type exist in the region and fit, and whether the account has room and permission.
+
+    Return the image to launch, which where none is named is the latest Amazon Linux 2023, and what is wrong.
+    """
     image, instance_type, region = (module.params[key] for key in ("image_id", "instance_type", "region"))
     client = module.client("ec2")
     found = []
     images, types = [], []
     try:
-        images = client.describe_images(ImageIds=[image])["Images"]
-        if not images:
+        if image and not (images := client.describe_images(ImageIds=[image])["Images"]):
             raise LookupError
     except (ClientError, LookupError) as error:
         if unexpected := _unexpected(error, "InvalidAMIID"):
-            return [f"The image {image} could not be looked up: {unexpected}"]
+            return image, [f"The image {image} could not be looked up: {unexpected}"]
         found.append(
             f"federation_ami_id {image} does not exist in {region} or is not shared with this account: "
             "name an image of that region that has AllegroGraph on it."
@@ -258,12 +273,34 @@ def problems_at_aws(module: Any) -> list[str]:
         types = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     except ClientError as error:
         if unexpected := _unexpected(error, "InvalidInstanceType"):
-            return [f"The type {instance_type} could not be looked up: {unexpected}"]
+            return image, [f"The type {instance_type} could not be looked up: {unexpected}"]
         found.append(f"federation_instance_type '{instance_type}' is not offered in {region}: use one like t3.medium.")
     if found:
-        return found
-    fit = problem_with_architecture(images[0], types[0])
-    return [*([fit] if fit else []), *problems_with_account(module, client, types[0])]
+        return image, found
+    if images:
+        problem = problem_with_architecture(images[0], types[0])
+    else:
+        image, problem = latest_image(module, types[0])
+    return image, [*([problem] if problem else []), *problems_with_account(module, client, types[0])]
+
+
+def latest_image(module: Any, instance_type: dict[str, Any]) -> tuple[str, str | None]:
+    """Return the latest Amazon Linux 2023 for a type's architecture, or what is wrong."""
+    offered = instance_type["ProcessorInfo"]["SupportedArchitectures"]
+    architecture = next((each for each in AL2023 if each in offered), "")
+    if not architecture:
+        return "", (
+            f"federation_instance_type '{instance_type['InstanceType']}' is made for {' and '.join(offered)}, and "
+            "Amazon Linux 2023 is not: use one like t3.medium or t4g.medium."
+        )
+    name = f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
+    try:
+        return str(module.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]), None
+    except (ClientError, BotoCoreError) as error:
+        return "", (
+            f"The latest Amazon Linux 2023 could not be looked up ({error}): may you read the public parameter {name}? "
+            "Or name an image that has AllegroGraph on it in federation_ami_id."
+        )
 
 
 def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any]) -> list[str]:
@@ -285,7 +322,7 @@ def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any
         ]
     processors = int(instance_type.get("VCpuInfo", {}).get("DefaultVCpus", 1))
     quota = quotas_of(module.client("service-quotas"))
-    return found + list(problems_with_quotas(wish, stock, quota, zones, processors))
+    return [*found, *problems_with_quotas(wish, stock, quota, zones, processors)]
 
 
 def _unexpected(error: Exception, expected: str) -> str | None:
@@ -342,12 +379,16 @@ def main() -> None:
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
         found = []
     identity: dict[str, str] = {}
+    image = module.params["image_id"]
     if problem := problem_with_region(module.region):
         found.append(problem)
     elif not found:
         identity, refused = identity_or_problem(module)
         clock = None if refused else problem_with_clock(date_of(identity))
-        found = [refused] if refused else [*([clock] if clock else []), *(problems_at_aws(module) if up else [])]
+        found = [each for each in (refused, clock) if each]
+        if up and not refused:
+            image, wrong = looked_up_at_aws(module)
+            found += wrong
     if up and (problem := problem_with_plugin(module.params["session_manager_plugin"])):
         found.append(problem)
     caller_cidr = ""
@@ -357,7 +398,8 @@ def main() -> None:
         found += [problem] if problem else []
     if found:
         module.fail_json(msg=" ".join(found), problems=found)
-    module.exit_json(changed=False, account=identity["Account"], caller=identity["Arn"], caller_cidr=caller_cidr)
+    known = {"account": identity["Account"], "caller": identity["Arn"], "caller_cidr": caller_cidr, "image_id": image}
+    module.exit_json(changed=False, **known)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ options:
     description: After how many days objects, and parts of uploads that never ended, expire.
     default: 1
     type: int
+  expire_prefix:
+    description: What the keys of objects that expire begin with. Empty for all objects.
+    default: ""
+    type: str
 attributes:
   check_mode:
     description: Can run in check mode and says what it would do.
@@ -84,22 +88,23 @@ ARGUMENTS: dict[str, Any] = {
     "state": {"choices": ["present", "absent"], "default": "present"},
     "tags": {"type": "dict", "default": {}},
     "expire_days": {"type": "int", "default": 1},
+    "expire_prefix": {"default": ""},
 }
 CLOSED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 ENCRYPTION = {"SSEAlgorithm": "AES256"}
 OWNERSHIP = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
-def expiry(days: int) -> Record:
-    """Return the rule that lets everything expire."""
-    return {
-        "ID": "expire",
-        "Status": "Enabled",
-        "Filter": {"Prefix": ""},
-        "Expiration": {"Days": days},
+def expiry(days: int, prefix: str) -> list[Record]:
+    """Return the rules that let objects expire, and whatever is left of an upload or of an older version."""
+    leavings = {
         "NoncurrentVersionExpiration": {"NoncurrentDays": days},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": days},
     }
+    rule = {"ID": "expire", "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": days}}
+    if not prefix:
+        return [{**rule, **leavings}]
+    return [rule, {"ID": "leavings", "Status": "Enabled", "Filter": {"Prefix": ""}, **leavings}]
 
 
 def tls_only(name: str, partition: str) -> Record:
@@ -150,7 +155,7 @@ class Bucket:
         where = {"CreateBucketConfiguration": {"LocationConstraint": self.region}} if self.region != "us-east-1" else {}
         self.client.create_bucket(Bucket=self.name, **where)
 
-    def repairs(self, tags: dict[str, str], days: int) -> dict[str, Callable[[], Any]]:
+    def repairs(self, tags: dict[str, str], days: int, prefix: str) -> dict[str, Callable[[], Any]]:
         """Return what has to be set, by the name of the property."""
         client, name = self.client, self.name
         todo: dict[str, Callable[[], Any]] = {}
@@ -179,9 +184,9 @@ class Bucket:
                 Bucket=name, VersioningConfiguration={"Status": "Suspended"}
             )
         lifecycle = or_missing(lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"])
-        if lifecycle != [expiry(days)]:
+        if lifecycle != expiry(days, prefix):
             todo["expiry"] = lambda: client.put_bucket_lifecycle_configuration(
-                Bucket=name, LifecycleConfiguration={"Rules": [expiry(days)]}
+                Bucket=name, LifecycleConfiguration={"Rules": expiry(days, prefix)}
             )
         tag_set = or_missing(lambda: client.get_bucket_tagging(Bucket=name)["TagSet"]) or []
         present = {tag["Key"]: tag["Value"] for tag in tag_set}
@@ -204,14 +209,14 @@ class Bucket:
         self.client.delete_bucket(Bucket=self.name)
 
 
-def ensure_present(bucket: Bucket, tags: dict[str, str], days: int, check_mode: bool) -> Record:
+def ensure_present(bucket: Bucket, tags: dict[str, str], days: int, prefix: str, check_mode: bool) -> Record:
     """Make the bucket and set what is not as wanted."""
     exists = bucket.exists()
     if check_mode and not exists:
         return {"changed": True, "repaired": []}
     if not exists:
         bucket.create()
-    repairs = bucket.repairs(tags, days)
+    repairs = bucket.repairs(tags, days, prefix)
     if not check_mode:
         for repair in repairs.values():
             patiently(repair)()
@@ -233,7 +238,8 @@ def main() -> None:
     try:
         bucket = Bucket(module.client("s3"), wanted["name"], module.region)
         if wanted["state"] == "present":
-            result = ensure_present(bucket, wanted["tags"], wanted["expire_days"], module.check_mode)
+            expire = (wanted["expire_days"], wanted["expire_prefix"])
+            result = ensure_present(bucket, wanted["tags"], *expire, module.check_mode)
         else:
             result = ensure_absent(bucket, module.check_mode)
     except OSError as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ansible.module_utils.federation_installation import problems_with_installation
 
 # Every name of the federation begins with it, and a bucket's name is the strictest of them.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
@@ -53,6 +55,8 @@ class Settings:
     ttl_hours: str | int | float
     on_failure: str
     timeouts: dict[str, str | int]
+    installation: dict[str, object] = field(default_factory=dict)
+    """What is installed where the image has no AllegroGraph, by the setting's name without its prefix."""
 
 
 def problems_with_name(name: str) -> Iterator[str]:
@@ -165,12 +169,8 @@ def _problems_with_member_count(settings: Settings, subnet: Network | None) -> I
 
 
 def _problems_with_instances(settings: Settings) -> Iterator[str]:
-    if not settings.image_id:
-        yield (
-            "federation_ami_id is not set: name an image of your region that has AllegroGraph on it "
-            "(the classic tutorial's was ami-5616d82e, in us-west-2)."
-        )
-    elif not settings.password_known:
+    yield from problems_with_installation(settings.image_id, settings.installation)
+    if settings.image_id and not settings.password_known:
         yield (
             f"federation_agraph_password is not set: say what the password of federation_agraph_user ({settings.user}) "
             "is on the image. It is replaced by one that nobody chose."

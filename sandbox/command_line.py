@@ -288,6 +288,17 @@ def _allegrograph(arguments: list[str]) -> int:
     os._exit(status)
 
 
+def _tarball(options: argparse.Namespace, directory: Path) -> int:
+    from sandbox.allegrograph import distribution
+
+    try:
+        digest = distribution.build(options.version, options.output)
+    except OSError as reason:
+        raise CommandError(f"{options.output} cannot be written ({reason.strerror}): name another file.") from reason
+    print(digest)
+    return 0
+
+
 def _latency(text: str) -> str:
     """Hold the table against those that there are, before anything is started."""
     try:
@@ -340,6 +351,12 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("command", nargs=argparse.REMAINDER)
     each.set_defaults(do=_run)
     _add_faults(verbs.add_parser("faults", help="have things go wrong in the running sandbox: set FILE, list, clear"))
+    each = verbs.add_parser(
+        "tarball", help="write a tarball that installs the AllegroGraph stand-in; prints its SHA-256"
+    )
+    each.add_argument("version", metavar="VERSION", help="version that the server is going to say it is: 8.5.2")
+    each.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
+    each.set_defaults(do=_tarball)
     verbs.add_parser("allegrograph", help="one AllegroGraph stand-in alone, in the foreground", add_help=False)
     return parser
 

@@ -49,6 +49,8 @@ class Machine:
     user_data: bytes = b""
     http_tokens: str = "optional"
     """``optional`` (metadata v1 and v2) or ``required`` (v2 only)."""
+    disks: tuple[tuple[str, int], ...] = ()
+    """Those beside the root disk: the name that EC2 has for each, such as ``/dev/sdf``, and its size in GiB."""
 
 
 @dataclass(frozen=True)

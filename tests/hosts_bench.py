@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sandbox.hosts import NamespaceWorld
 from sandbox.latency import TABLES, Latency
@@ -52,7 +53,7 @@ def federation(number: int, vpc_id: str = "vpc-1", last: int = 1) -> Network:
     )
 
 
-def machine(name: str, address: str, user_data: str = "", vpc_id: str = "vpc-1", **more: str) -> Machine:
+def machine(name: str, address: str, user_data: str = "", vpc_id: str = "vpc-1", **more: Any) -> Machine:
     host_name = "ip-" + address.replace(".", "-")
     return Machine(f"i-{name}", vpc_id, address, more.pop("image", "al2023"), host_name, user_data.encode(), **more)
 

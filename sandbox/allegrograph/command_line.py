@@ -4,12 +4,14 @@ import argparse
 import contextlib
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sandbox.allegrograph.application import Application
+from sandbox.allegrograph.configuration import Configuration, ConfigurationError, parse
 from sandbox.allegrograph.service import Service
 from sandbox.allegrograph.sessions import Sessions
 from sandbox.allegrograph.web import Server
@@ -43,7 +45,31 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--password", default="xyzzy", help="password of the superuser (default: xyzzy)")
     result.add_argument("--catalog", action="append", default=[], help="a catalog beside the root; may be repeated")
     result.add_argument("--version-number", default="8.5.2", help="version that the server says it is")
+    result.add_argument("--config", type=Path, help="an agraph.cfg, which says all of the above but the version")
+    result.set_defaults(settings=None, http=True, tls_port=None, certificate=None)
     return result
+
+
+def _configured(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options with what the configuration file says; the superuser is one only where it names one."""
+    try:
+        file: Configuration = parse(options.config.read_text())
+        directives = file.directives
+        given = {
+            "port": int(directives.get("port", 10035)),
+            "session_ports": _ports(directives["sessionports"]) if "sessionports" in directives else range(0),
+            "main_port_for_sessions": file.flag("usemainportforsessions", "sessionports" not in directives),
+            "data": file.path("main"),
+            "settings": file.path("settingsdirectory"),
+            "catalog": file.catalogs,
+            "http": file.flag("allowhttp", True),
+            "tls_port": int(directives["sslport"]) if "sslport" in directives else None,
+            "certificate": file.path("sslcertificate") if "sslport" in directives else None,
+        }
+    except (OSError, ValueError, ConfigurationError, argparse.ArgumentTypeError) as error:
+        raise StartError(f"the configuration {options.config} cannot be used: {error}") from error
+    user, _, password = directives.get("superuser", "").partition(":")
+    return argparse.Namespace(**{**vars(options), **given, "user": user, "password": password})
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -56,6 +82,15 @@ def _listener(host: str, port: int) -> socket.socket:
 
 class StartError(Exception):
     """Why the server does not start, with the remedy."""
+
+
+def _tls(options: argparse.Namespace) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(options.certificate)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"the certificate {options.certificate} cannot be used: {error}") from error
+    return context
 
 
 @contextlib.contextmanager
@@ -72,7 +107,8 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
         data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="allegrograph-")))
         try:
             faults = Asker(options.host, listener.getsockname()[1])
-            service = Service(data, options.user, options.password, options.catalog, options.version_number, faults)
+            named = (options.user, options.password, options.catalog)
+            service = Service(data, *named, options.version_number, faults, options.settings)
         except OSError as error:
             raise StartError(
                 f"the folder {data} cannot be used ({error.strerror}); choose another with --data."
@@ -81,7 +117,10 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
         ports = range(0) if options.main_port_for_sessions else options.session_ports
         service.sessions = Sessions(options.host, ports, server)
         service.port = listener.getsockname()[1]
-        server.add_listener(listener)
+        if options.http:
+            server.add_listener(listener)
+        if options.tls_port is not None:
+            server.add_listener(_listener(options.host, options.tls_port), _tls(options))
         try:
             yield server, service
         finally:
@@ -92,6 +131,11 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[Server, Service]]:
 def serve(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit status."""
     options = parser().parse_args(arguments)
+    try:
+        options = _configured(options) if options.config else options
+    except StartError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
     if Asker(options.host, options.port).ask("start"):
         print("ERROR: a fault of the sandbox keeps the server from starting; clear it.", file=sys.stderr)
         return 1
@@ -99,6 +143,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
         with prepared(options) as (server, service):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: server.stop())
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             print(f"allegrograph: ready on http://{options.host}:{service.port}", flush=True)
             server.run()
     except StartError as error:

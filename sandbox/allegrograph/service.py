@@ -16,12 +16,21 @@ class Service:
     """Everything that outlives a request."""
 
     def __init__(
-        self, data: Path, user: str, password: str, catalogs: Sequence[str], version: str, faults: Asker
+        self,
+        data: Path,
+        user: str,
+        password: str,
+        catalogs: Sequence[str],
+        version: str,
+        faults: Asker,
+        settings: Path | None = None,
     ) -> None:
-        data.mkdir(parents=True, exist_ok=True)
+        """Users and the like are kept in the folder ``settings``, or beside the repositories."""
+        for folder in (data, settings or data):
+            folder.mkdir(parents=True, exist_ok=True)
         self.version = version
         self.faults = faults
-        self.directory = Directory(data / "server.json", user, password, list(catalogs))
+        self.directory = Directory((settings or data) / "server.json", user, password, list(catalogs))
         self.catalogs = Catalogs(data, self.directory.catalogs)
         self.federations = FederationCache()
         self.sessions: Sessions

@@ -66,8 +66,10 @@ class Directory:
         self.texts: dict[str, Any] = {}
         if path.exists():
             self._read()
-        # As an installation does: whoever has changed the password since keeps it.
-        if user not in self.users:
+        # As an installation does: whoever has changed the password since keeps it. A configuration may name nobody.
+        if user and user not in self.users:
+            self.users[user] = User(permissions=["super"])
+            self.users[user].set_password(password)
             self.users[user] = User(permissions=["super"])
             self.users[user].set_password(password)
         self.catalogs += [each for each in catalogs if each not in self.catalogs]

@@ -8,6 +8,7 @@ import os
 import selectors
 import signal
 import socket
+import ssl
 import sys
 import threading
 import traceback
@@ -23,6 +24,7 @@ _FORM = "application/x-www-form-urlencoded"
 _WHOLE = 1 << 16
 """An answer up to this many bytes is sent with its length, a longer one in chunks."""
 _IDLE = 600.0
+_HANDSHAKE = 10.0
 _DRAIN = 1 << 26
 
 
@@ -339,11 +341,11 @@ class Server:
         self._lock = threading.Lock()
         self._stopping = False
 
-    def add_listener(self, listener: socket.socket) -> None:
-        """Accept connections on one more socket."""
+    def add_listener(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections on one more socket, with TLS or without."""
         listener.setblocking(False)
         with self._lock:
-            self._selector.register(listener, selectors.EVENT_READ)
+            self._selector.register(listener, selectors.EVENT_READ, tls)
         self._wake()
 
     def remove_listener(self, listener: socket.socket) -> None:
@@ -368,18 +370,23 @@ class Server:
                 if key.fileobj is self._wake_reader:
                     self._wake_reader.recv(1000)
                 elif isinstance(key.fileobj, socket.socket):
-                    self._accept(key.fileobj)
+                    self._accept(key.fileobj, key.data)
             self._housekeeping()
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         try:
             connection, address = listener.accept()
         except OSError:
             return
         connection.setblocking(True)
-        threading.Thread(target=self._converse, args=(connection, address), daemon=True).start()
+        threading.Thread(target=self._converse, args=(connection, address, tls), daemon=True).start()
 
-    def _converse(self, connection: socket.socket, address: Any) -> None:
+    def _converse(self, connection: socket.socket, address: Any, tls: ssl.SSLContext | None) -> None:
         # A client may go away whenever it likes.
         with contextlib.suppress(OSError, ValueError), connection:
-            _Connection(connection, address, self)  # type: ignore[arg-type]
+            if tls is None:
+                _Connection(connection, address, self)  # type: ignore[arg-type]
+                return
+            connection.settimeout(_HANDSHAKE)
+            with tls.wrap_socket(connection, server_side=True) as protected:
+                _Connection(protected, address, self)  # type: ignore[arg-type]

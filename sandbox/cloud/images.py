@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +12,6 @@ from moto.ec2.models.amis import Ami as MotoAmi
 from moto.ec2.utils import random_snapshot_id
 
 from sandbox.cloud.errors import refusal
-
-AL2023_PARAMETERS = tuple(
-    f"/aws/service/ami-amazon-linux-latest/al2023-ami-{kernel}-x86_64"
-    for kernel in ("kernel-default", "kernel-6.1", "minimal-kernel-default", "minimal-kernel-6.1")
-)
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,7 @@ class Image:
     owner_id: str
     owner_alias: str | None
     created: datetime
+    architecture: str = "x86_64"
 
 
 AL2023 = Image(
@@ -41,6 +37,18 @@ AL2023 = Image(
     "amazon",
     datetime(2025, 1, 7, 1, 20, tzinfo=UTC),
 )
+AL2023_ARM = replace(
+    AL2023,
+    image_id="ami-0a12023000000003",
+    name=AL2023.name.replace("x86_64", "arm64"),
+    description=AL2023.description.replace("x86_64", "arm64"),
+    architecture="arm64",
+)
+AL2023_PARAMETERS = {
+    f"/aws/service/ami-amazon-linux-latest/al2023-ami-{kernel}-{image.architecture}": image.image_id
+    for kernel in ("kernel-default", "kernel-6.1", "minimal-kernel-default", "minimal-kernel-6.1")
+    for image in (AL2023, AL2023_ARM)
+}
 IMAGES = (
     Image(
         "ami-0a96aafe00000001",
@@ -52,6 +60,7 @@ IMAGES = (
         datetime(2025, 1, 20, 9, 0, tzinfo=UTC),
     ),
     AL2023,
+    AL2023_ARM,
     Image(
         "ami-5616d82e",
         "tutorial",
@@ -91,7 +100,7 @@ class Ami(MotoAmi):  # type: ignore[misc]
         self.owner_alias = image.owner_alias
         self.description = image.description
         self.virtualization_type = "hvm"
-        self.architecture = "x86_64"
+        self.architecture = image.architecture
         self.kernel_id = None
         self.platform = None
         self.hypervisor = "xen"

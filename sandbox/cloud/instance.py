@@ -108,4 +108,9 @@ class Instance(MotoInstance):  # type: ignore[misc]
             host_name="ip-" + address.replace(".", "-"),
             user_data=base64.b64decode(str(self.user_data)) if self.user_data else b"",
             http_tokens=self.metadata_options.http_tokens or "optional",
+            disks=tuple(
+                (name, int(each.size))
+                for name, each in sorted(self.block_device_mapping.items())
+                if name != self.root_device_name
+            ),
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.core.utils import utcnow
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.instances import StateReason
 
 from sandbox.cloud import accidents, context
@@ -23,6 +23,18 @@ SHUTDOWN = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
 def _check_shutdown(behavior: str | None) -> None:
     if behavior not in (None, "stop", "terminate"):
         raise refusal("InvalidParameterValue", f"Invalid value '{behavior}' for InstanceInitiatedShutdownBehavior.")
+
+
+def _check_architecture(image: Any, instance_type: str | None) -> None:
+    known = INSTANCE_TYPES.get(instance_type or "", {}).get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    if image and known and image.architecture not in known:
+        raise refusal(
+            "InvalidParameterValue",
+            f"The architecture '{','.join(known)}' of the specified instance type does not match the architecture "
+            f"'{image.architecture}' of the specified AMI. Specify an instance type and an AMI that have matching "
+            "architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the "
+            "architecture of the instance type or AMI.",
+        )
 
 
 class Instances(EC2Backend):  # type: ignore[misc]
@@ -65,6 +77,7 @@ class Instances(EC2Backend):  # type: ignore[misc]
         offered = {each["InstanceType"] for each in INSTANCE_TYPE_OFFERINGS["region"].get(self.region_name, [])}
         if not template and instance_type not in offered:
             raise refusal("InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType.")
+        _check_architecture(image, instance_type)
         _check_shutdown(options.get("instance_initiated_shutdown_behavior"))
         if (key := options.get("key_name")) and key not in self.key_pairs:
             raise refusal("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")

@@ -13,7 +13,7 @@ from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from moto.sts.responses import TokenResponse
 
 from sandbox.cloud import context
-from sandbox.cloud.images import AL2023, AL2023_PARAMETERS
+from sandbox.cloud.images import AL2023_PARAMETERS
 
 
 class SandboxSSMBackend(SimpleSystemManagerBackend):  # type: ignore[misc]
@@ -24,9 +24,9 @@ class SandboxSSMBackend(SimpleSystemManagerBackend):  # type: ignore[misc]
         # Requests to SSM are answered at the same time, and moto looks before it writes.
         self._writing = threading.RLock()
         self._parameters._check_loading_status("/aws/service/ami-amazon-linux-latest")
-        for name in AL2023_PARAMETERS:
+        for name, image_id in AL2023_PARAMETERS.items():
             for parameter in self._parameters.get(name, []):
-                parameter.value = AL2023.image_id
+                parameter.value = image_id
 
     def put_parameter(self, name: str, *arguments: Any, **named: Any) -> Parameter:
         """Write a parameter; of several that create it at once one does, and each version is another number."""

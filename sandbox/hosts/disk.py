@@ -107,6 +107,8 @@ class Disk:
         self._volumes = volumes
         self._hidden = hidden
         self._powers = powers
+        self.others: list[tuple[str, int]] = []
+        """The disks beside this one: name and size in GiB."""
         self.is_new = not directory.exists()
         for number in range(len(volumes)):
             (directory / f"upper-{number}").mkdir(parents=True, exist_ok=True)
@@ -134,8 +136,28 @@ class Disk:
             target.mkdir(parents=True, exist_ok=True)
             kernel.bind(path, target, read_only=True)
         _mount_devices(self.root / "dev", self._powers.one_user)
+        self._mount_others(self.root / "dev")
         _mount_processes(self.root / "proc")
         kernel.mount("sysfs", self.root / "sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        self._mount_huge_pages(self.root / "sys/kernel/mm/transparent_hugepage/enabled")
+
+    def _mount_others(self, devices: Path) -> None:
+        """Show the other disks as Amazon Linux does: the kernel's name for each, and a link with EC2's name."""
+        for number, (name, size) in enumerate(self.others, 1):
+            own = self.directory / Path(name).name
+            own.touch()
+            os.truncate(own, size << 30)
+            device = devices / f"nvme{number}n1"
+            device.touch()
+            kernel.bind(own, device)
+            (devices / Path(name).name).symlink_to(device.name)
+
+    def _mount_huge_pages(self, setting: Path) -> None:
+        """Let the node have that setting of its kernel to itself: a file, which keeps what is written to it."""
+        if setting.exists():
+            own = self.directory / "huge-pages"
+            own.write_text("always [madvise] never\n")
+            kernel.bind(own, setting)
 
     def _mount_overlay(self, number: int, volume: Volume) -> None:
         lower = self._layer / volume.path.lstrip("/")

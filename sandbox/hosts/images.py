@@ -96,9 +96,10 @@ def build_layer(
     (layer / "etc/localtime").symlink_to("/usr/share/zoneinfo/UTC")
     (layer / "var/log/journal").mkdir(parents=True)
     (layer / "var/tmp").chmod(0o1777)
-    if not _has_python():
-        # The interpreter may lie below /root, and it is everyone's.
+    if any(Path(each).is_relative_to("/root") for each in interpreter.directories):
+        # The interpreter is everyone's: a service that is not root's runs on it, too.
         (layer / "root").chmod(0o711)
+    if not _has_python():
         # Its own idea of where to look for whom to trust may be any.
         trusted = f"export SSL_CERT_FILE=/{BUNDLES[0]}"
         _write_script(layer / "usr/bin/python3", trusted, f'exec {shlex.quote(interpreter.base)} "$@"')

@@ -124,6 +124,7 @@ class NamespaceWorld:
             "image": machine.image,
             "host_name": machine.host_name,
             "user_data": machine.user_data.hex(),
+            "disks": [list(each) for each in machine.disks],
             "boot": next(self._boots),
         }
         self._stop_serving(machine.instance_id)

@@ -127,6 +127,7 @@ class WorldProcess:
         if instance_id in self.nodes:
             self._end(instance_id)
         disk = self.disks.disk(instance_id, message["image"])
+        disk.others = [(name, int(size)) for name, size in message["disks"]]
         write_identity(disk, message["host_name"], message["address"], self.settings)
         if disk.is_new and message["user_data"]:
             disk.write("/var/lib/cloud/instance/user-data.txt", bytes.fromhex(message["user_data"]), 0o600)

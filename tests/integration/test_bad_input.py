@@ -208,7 +208,7 @@ def test_aws_with_credentials_that_are_refused(unchanged: Sandbox, aws: dict[str
 def test_aws_without_an_image(unchanged: Sandbox, aws: dict[str, str]) -> None:
     calls = len(unchanged.journal())
     done = up_on_aws({**aws, **keys(unchanged)}, federation_allowed_cidr="203.0.113.7/32")
-    assert_is_refused(unchanged, calls, done, "federation_ami_id is not set: name an image of your region ")
+    assert_is_refused(unchanged, calls, done, "There is neither an image with AllegroGraph on it nor a tarball: ")
 
 
 def test_aws_where_nobody_says_who_may_reach_the_manager(unchanged: Sandbox, aws: dict[str, str]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
-from cloud_box import Box, code
+from cloud_box import Box, code, until
 
 NAME = "/agraph/note"
 WRITERS = 12
@@ -57,3 +58,27 @@ def test_it_is_created_with_its_tags_and_begins_again_after_its_end(box: Box) ->
     box.ssm.delete_parameter(Name=NAME)
     assert code(lambda: box.ssm.delete_parameter(Name=NAME)) == "ParameterNotFound"
     assert put(box, "z", Type="String") == 1
+
+
+@pytest.mark.parametrize(("architecture", "instance_type"), [("x86_64", "t3.medium"), ("arm64", "t4g.medium")])
+def test_the_latest_image_of_an_architecture_fits_its_types_only(
+    box: Box, architecture: str, instance_type: str
+) -> None:
+    name = f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
+    image = box.ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    (found,) = box.ec2.describe_images(ImageIds=[image])["Images"]
+    assert found["Architecture"] == architecture
+    subnet = box.subnet(box.vpc())
+    other = "t3.medium" if architecture == "arm64" else "t4g.medium"
+    assert code(lambda: box.run(subnet, ImageId=image, InstanceType=other)) == "InvalidParameterValue"
+    instance = box.run(subnet, ImageId=image, InstanceType=instance_type)
+    assert box.instance(instance)["Architecture"] == architecture
+
+
+def test_a_second_disk_is_the_machines_too(box: Box) -> None:
+    disks = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 20, "VolumeType": "gp3", "DeleteOnTermination": True}}]
+    instance = box.run(box.subnet(box.vpc()), BlockDeviceMappings=disks)
+    mapped = {each["DeviceName"] for each in box.instance(instance)["BlockDeviceMappings"]}
+    assert mapped == {"/dev/xvda", "/dev/sdf"}
+    until(lambda: instance in box.world.machines)
+    assert box.world.machines[instance].disks == (("/dev/sdf", 20),)

@@ -112,7 +112,7 @@ def handle(cloud: Cloud, **parameters: Any) -> Instances:
         "instance_profile": "p",
         "key_name": "",
     }
-    defaults |= {"root_volume_gb": 0}
+    defaults |= {"root_volume_gb": 0, "data_volume_gb": 0, "data_device": "/dev/sdf"}
     times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "wait": True, "timeout": 5}
     return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
 
@@ -338,3 +338,13 @@ def test_the_launching_call_says_what_a_shutdown_does_and_has_the_tags(cloud: Cl
 def test_a_launch_that_is_throttled_is_tried_again(cloud: Cloud) -> None:
     ensure_present(handle(cloud), WANTED, check_mode=False)
     assert all(asked["aws_retry"] for asked in cloud.asked)
+
+
+def test_a_disk_for_the_data_is_made_with_the_instance(cloud: Cloud) -> None:
+    ensure_present(handle(cloud, data_volume_gb=20), WANTED, check_mode=False)
+    disk = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
+    for asked in cloud.asked:
+        root, data = asked["BlockDeviceMappings"]
+        assert root["Ebs"] == disk
+        assert data == {"DeviceName": "/dev/sdf", "Ebs": {**disk, "VolumeSize": 20}}
+        assert [each["ResourceType"] for each in asked["TagSpecifications"]] == ["instance", "volume"]

@@ -27,6 +27,14 @@ def test_it_is_made_once(storage: Any, run: Run) -> None:
     assert rule["Expiration"] == {"Days": 1}
 
 
+def test_what_is_to_stay_does_not_expire(storage: Any, run: Run) -> None:
+    assert run(private_bucket, **BUCKET, expire_prefix="i-")["changed"]
+    assert not run(private_bucket, **BUCKET, expire_prefix="i-")["changed"]
+    rules = storage.get_bucket_lifecycle_configuration(Bucket=BUCKET["name"])["Rules"]
+    assert [each["Filter"]["Prefix"] for each in rules if "Expiration" in each] == ["i-"]
+    assert [each["Filter"]["Prefix"] for each in rules if "AbortIncompleteMultipartUpload" in each] == [""]
+
+
 def test_check_mode_makes_nothing(storage: Any, run: Run) -> None:
     assert run(private_bucket, check=True, **BUCKET)["changed"]
     assert storage.list_buckets()["Buckets"] == []

@@ -10,13 +10,17 @@ import pytest
 from pretended_agraph import ROOT
 
 ON_NODES = [
+    ROOT / "library" / "agraph_installation.py",
     ROOT / "library" / "agraph_member.py",
     ROOT / "library" / "agraph_repository.py",
     ROOT / "library" / "agraph_server_info.py",
     ROOT / "library" / "agraph_statement.py",
     ROOT / "module_utils" / "agraph_client.py",
     ROOT / "module_utils" / "agraph_contents.py",
+    ROOT / "module_utils" / "agraph_installation.py",
+    ROOT / "module_utils" / "agraph_tarball.py",
     ROOT / "module_utils" / "agraph_users.py",
+    ROOT / "module_utils" / "data_volume.py",
     ROOT / "module_utils" / "instance_secrets.py",
 ]
 
