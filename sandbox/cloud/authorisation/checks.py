@@ -10,16 +10,18 @@ from sandbox.cloud.authorisation.decisions import refusal
 from sandbox.cloud.authorisation.policies import Question, statements
 from sandbox.cloud.authorisation.principals import Principal, principal_of
 from sandbox.cloud.authorisation.questions import asked
-from sandbox.cloud.calls import Call, RefusedError
+from sandbox.cloud.calls import Call, Decision, RefusedError
 
 
 def check(environ: dict[str, Any], call: Call, arn: str) -> None:
-    """Raise `RefusedError` for a request that its caller may not make."""
+    """Raise `RefusedError` for a request that its caller may not make; the call keeps what was decided."""
     principal = principal_of(call.access_key_id, arn)
     for question in asked(environ, call, principal):
         why = refusal(principal, question)
         if question.action == "sts:AssumeRole":
             why = _of_a_role(principal, question, why)
+        conditions = {name: list(values) for name, values in question.keys.items()}
+        call.decisions.append(Decision(question.action, question.resource, conditions, why is None))
         if why is not None:
             raise RefusedError("denied", why)
 
