@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ OPERATOR = (ROOT / "docs" / "operator-policy-ec2.json", ROOT / "docs" / "operato
 NODES = ROOT / "roles" / "identity" / "files" / "node_policy.json"
 LARGEST = 6144
 """Characters that a managed policy may have, white space not counted."""
+VOLATILE = ("aws:currenttime", "aws:epochtime", "aws:useragent")
+"""Conditions that differ from call to call, and that no policy here looks at."""
 
 
 def read(path: Path, federation: str = "agraph", region: str = "us-west-2") -> Document:
@@ -40,6 +42,24 @@ def allows(document: Document, decision: dict[str, Any]) -> bool:
     """Whether a policy, if there is no other, allows what the journal says was asked."""
     keys = {name: tuple(values) for name, values in decision["conditions"].items()}
     return effects([document], Question(decision["action"], decision["resource"], keys)) == {"Allow"}
+
+
+def distinct(decisions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return decisions once each, whenever they were asked."""
+    return list(
+        {
+            json.dumps(
+                [
+                    each["action"],
+                    each["resource"],
+                    each["allowed"],
+                    {name: values for name, values in each["conditions"].items() if name not in VOLATILE},
+                ],
+                sort_keys=True,
+            ): each
+            for each in decisions
+        }.values()
+    )
 
 
 def without(document: Document, sid: str) -> Document:

@@ -84,7 +84,9 @@ class Surroundings:
 
     def keys(self, kind: str, name: str) -> dict[str, tuple[str, ...]]:
         """Return what conditions may know of a resource that is there."""
-        tags = self.backend.tags.get(name, {})
+        # A key pair's ARN has its name, and its tags are at its id.
+        key = self.backend.key_pairs.get(name) if kind == "key-pair" else None
+        tags = self.backend.tags.get(name if key is None else key.id, {})
         keys: dict[str, tuple[str, ...]] = {
             f"{prefix}:resourcetag/{key.lower()}": (str(tags[key]),) for key in tags for prefix in ("aws", "ec2")
         }
