@@ -174,6 +174,8 @@ POLL_SECONDS = 1.0
 THROTTLED = AWSRetry.jittered_backoff(retries=12, delay=2, max_delay=20)
 # A request that somebody lures a process on the node into making has no token, and none that was routed comes back.
 METADATA = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+# What a launch makes. The interface has the tags, too, so that a policy can tell it from others' interfaces.
+TAGGED = ("instance", "volume", "network-interface")
 NOT_YET_USABLE = "Invalid IAM Instance Profile name"
 DEAD = {"shutting-down", "terminated"}
 
@@ -334,7 +336,7 @@ class Instances:
             else None,
             "MetadataOptions": METADATA,
             "BlockDeviceMappings": disks,
-            "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume")],
+            "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list} for kind in TAGGED],
         }
         return {
             "MinCount": len(wants),
@@ -350,8 +352,9 @@ class Instances:
         tags = self._wanted_tags(want)
         wrong = [{"Key": key, "Value": value} for key, value in tags.items() if tags_of(have).get(key) != value]
         if wrong:
-            disks = [each["Ebs"]["VolumeId"] for each in have.get("BlockDeviceMappings", []) if "Ebs" in each]
-            todo.append(lambda: client.create_tags(aws_retry=True, Resources=[identity, *disks], Tags=wrong))
+            parts = [each["Ebs"]["VolumeId"] for each in have.get("BlockDeviceMappings", []) if "Ebs" in each]
+            parts += [each["NetworkInterfaceId"] for each in have.get("NetworkInterfaces", [])]
+            todo.append(lambda: client.create_tags(aws_retry=True, Resources=[identity, *parts], Tags=wrong))
         groups = {each["GroupId"] for each in have.get("SecurityGroups", [])}
         if want["group_ids"] and groups != set(want["group_ids"]):
             wanted = {"InstanceId": identity, "Groups": want["group_ids"]}

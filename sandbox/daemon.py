@@ -161,6 +161,7 @@ class Daemon:
         self.gateway = gateway
         install(gateway)
         self.cloud.context.terminated.append(gateway.forget)
+        self.cloud.context.session_of = gateway.sessions.begun_by
         gateway.start()
         self._closing.callback(gateway.close)
 

@@ -247,7 +247,8 @@ def ask_for_instances(region: str) -> None:
         reason = error.response["Error"]
         raise WrongError(
             f"EC2 does not say in {region} which instances there are ({reason['Code']}: "
-            f"{str(reason['Message']).rstrip('.')}); have ec2:DescribeInstances allowed, or repeat this in a minute."
+            f"{str(reason['Message']).rstrip('.')}); have ec2:DescribeInstances allowed, as docs/operator-policy.md "
+            "says, or repeat this in a minute."
         ) from None
     except BotoCoreError as error:
         raise WrongError(

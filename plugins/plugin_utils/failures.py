@@ -17,6 +17,9 @@ LED_HERE = "End with the error that led here"
 COMMANDS = {"command", "raw", "script", "shell"}
 # What Ansible puts before a message, some of it several times.
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
+# S3 has no code where its answer has no body.
+DENIED = re.compile(r"\b(UnauthorizedOperation|AccessDenied\w*)\b|\(403\)")
+DENIED_REMEDY = "The credentials may not do this: have it allowed, as docs/operator-policy.md says."
 # What AWS refuses, wherever it does, and what a person can do about it.
 REMEDIES = (
     (
@@ -43,7 +46,7 @@ REMEDIES = (
         re.compile(r"\b\w*LimitExceeded\b"),
         "This is a quota of the account: release what is not needed, or ask AWS for more.",
     ),
-    (re.compile(r"\b(UnauthorizedOperation|AccessDenied\w*)\b"), "The credentials may not do this: have it allowed."),
+    (DENIED, DENIED_REMEDY),
 )
 # What comes from a connection that is lost, be it as unreachable or as failed, and what it means.
 LOST = (
@@ -157,8 +160,11 @@ def lost_of(host: Any, text: str, unreachable: bool) -> str | None:
     said = next((pattern.sub(words, text) for pattern, words in LOST if pattern.match(text)), None)
     node = node_of(host)
     if unreachable or (node and said):
+        said = said or text
+        if DENIED.search(text):
+            return f"{node or host.get_name()} cannot be reached: {said.rstrip('.')}. {DENIED_REMEDY}"
         help_for_it = f" {LOST_REMEDY}{host.get_name()}" if node else ""
-        return f"{node or host.get_name()} cannot be reached: {said or text}{help_for_it}"
+        return f"{node or host.get_name()} cannot be reached: {said}{help_for_it}"
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,6 +23,17 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
+class Decision:
+    """Whether a caller may do one of the things that a request takes, and what was looked at."""
+
+    action: str
+    resource: str
+    conditions: dict[str, list[str]]
+    """What a policy's conditions may look at: names in small letters, each with its values."""
+    allowed: bool
+
+
+@dataclass(frozen=True)
 class Call:
     """A request's service, operation and key, as far as they can be told."""
 
@@ -36,6 +47,8 @@ class Call:
     """Whether only the permission for it is asked for, which EC2 tells without doing it."""
     fault: str | None = None
     """What goes wrong with it on purpose, in the journal's words."""
+    decisions: list[Decision] = field(default_factory=list, compare=False)
+    """What the caller's policies were asked, in that order, up to the first no; nothing for the account itself."""
 
 
 VERSIONS = {"2016-11-15": "ec2", "2010-05-08": "iam", "2011-06-15": "sts"}

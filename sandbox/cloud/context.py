@@ -39,6 +39,8 @@ class Context:
     """To be called after a change, without the lock: makes the world's network what it should be."""
     terminated: list[Callable[[str], None]] = field(default_factory=list)
     """To be called with the id of an instance that is no more."""
+    session_of: Callable[[str], tuple[str, str] | None] = field(default=lambda session: None)
+    """Who began a session, as an ARN, and on which instance; None where there is no such session."""
     next_public: int = 1
     """The last number of the public address to try next."""
     pages: Pages = field(default_factory=Pages)

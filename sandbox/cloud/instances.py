@@ -53,7 +53,8 @@ class Instances(EC2Backend):  # type: ignore[misc]
                 "to satisfy the requested number of instances.",
             )
         options["block_device_mappings"] = self._disks(image, options.get("block_device_mappings") or [])
-        known = set(self.reservations)
+        known, interfaces = set(self.reservations), set(self.enis)
+        tags = (options.get("tags") or {}).get("network-interface", {})
         try:
             reservation = super().run_instances(image_id, count, user_data, security_group_names, **options)
         except Exception:
@@ -64,6 +65,8 @@ class Instances(EC2Backend):  # type: ignore[misc]
             instance.__class__ = Instance
             for index, eni in instance.nics.items():
                 eni.delete_on_termination = True if index == 0 else eni.delete_on_termination
+                if eni.id not in interfaces:
+                    eni.add_tags(tags)
             self._launch(instance)
         return reservation
 

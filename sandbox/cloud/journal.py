@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -54,6 +55,8 @@ class Journal:
         }
         if call.fault:
             line["fault"] = call.fault
+        if call.decisions:
+            line["authorisation"] = [dataclasses.asdict(each) for each in call.decisions]
         with self._lock:
             self.last = time.monotonic()
             self.calls += 1

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import fnmatch
-import json
 from typing import Any
 
 from sandbox.cloud import accidents, environment
+from sandbox.cloud.authorisation.decisions import refusal
+from sandbox.cloud.authorisation.policies import Question
+from sandbox.cloud.authorisation.principals import principal_of
 from sandbox.cloud.metadata import role_of
 
-REGISTER = "ssm:UpdateInstanceInformation"
+NEEDED = (
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenDataChannel",
+)
+"""What an agent does to be found and to have sessions: AWS's least for Session Manager. With the first alone AWS would
+show it as online, and refuse each session."""
 
 
 def refusal_of(instance_id: str, access_key_id: str) -> str | None:
@@ -29,8 +38,8 @@ def refusal_of(instance_id: str, access_key_id: str) -> str | None:
     assumed = sts_backends[environment.ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key_id)
     if assumed is None or assumed.session_name != instance_id:
         return f"the key {access_key_id} is not one of {instance_id}"
-    if not may_register(role):
-        return f"the role {role.name} of {instance_id} does not allow {REGISTER}"
+    if (action := _missing(access_key_id, assumed.arn, instance)) is not None:
+        return f"the role {role.name} of {instance_id} does not allow {action}"
     return None
 
 
@@ -47,27 +56,18 @@ def _find(instance_id: str) -> Any | None:
     return next((each for each in found if each is not None), None)
 
 
-def may_register(role: Any) -> bool:
-    """Tell whether a role's policies let an agent register."""
-    documents = [
-        version.document
-        for policy in role.managed_policies.values()
-        for version in policy.versions
-        if version.version_id == policy.default_version_id
-    ]
-    documents += list(role.policies.values())
-    effects = [effect for document in documents for effect in _effects(document)]
-    return "Allow" in effects and "Deny" not in effects
-
-
-def _effects(document: Any) -> list[str]:
-    """Return the effects of a policy's statements that speak of registering."""
-    policy = json.loads(document) if isinstance(document, str) else document
-    statements = policy.get("Statement", [])
-    found = []
-    for statement in [statements] if isinstance(statements, dict) else statements:
-        actions = statement.get("Action", [])
-        for action in [actions] if isinstance(actions, str) else actions:
-            if fnmatch.fnmatchcase(REGISTER.lower(), action.lower()):
-                found.append(str(statement["Effect"]))
-    return found
+def _missing(access_key_id: str, arn: str, instance: Any) -> str | None:
+    """Return the first action of `NEEDED` that a role's policies do not allow an instance, or None."""
+    principal, region = principal_of(access_key_id, arn), instance.ec2_backend.region_name
+    keys = {
+        **principal.keys,
+        "aws:principalaccount": (environment.ACCOUNT,),
+        "aws:requestedregion": (region,),
+        "aws:resourceaccount": (environment.ACCOUNT,),
+        "aws:securetransport": ("true",),
+    }
+    own = f"arn:aws:ec2:{region}:{environment.ACCOUNT}:instance/{instance.id}"
+    resources = {action: own if action.startswith("ssm:") else "*" for action in NEEDED}
+    return next(
+        (action for action in NEEDED if refusal(principal, Question(action, resources[action], keys)) is not None), None
+    )

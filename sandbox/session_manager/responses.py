@@ -99,7 +99,12 @@ class Responses(CommandResponses):
 
     def _caller(self) -> str:
         from moto.iam.models import iam_backends
+        from moto.sts.models import sts_backends
 
+        sts = sts_backends[self.current_account][self.partition]
+        assumed = sts.get_assumed_role_from_access_key(self.get_access_key())
+        if assumed is not None:
+            return str(assumed.arn)
         user = iam_backends[self.current_account][self.partition].get_user_from_access_key_id(self.get_access_key())
         return user.arn if user is not None else f"arn:{self.partition}:iam::{self.current_account}:root"
 

@@ -107,6 +107,11 @@ class Sessions:
         with self._lock:
             return self._sessions.get(session_id)
 
+    def begun_by(self, session_id: str) -> tuple[str, str] | None:
+        """The ARN of who began a session, and the instance that it is on."""
+        session = self.get(session_id)
+        return None if session is None else (session.owner, session.instance_id)
+
     def resume(self, session_id: str) -> Session | None:
         """The session to go on with; one that has ended has nothing to go on with, which its `ended` shows."""
         return self.get(session_id)

@@ -11,11 +11,14 @@ from sandbox.cloud.authorisation.decisions import refusal
 from sandbox.cloud.authorisation.policies import Question, statements
 from sandbox.cloud.authorisation.principals import ROOT, Principal, account_itself, nobody, principal_of
 from sandbox.cloud.authorisation.questions import asked
-from sandbox.cloud.calls import Call, RefusedError
+from sandbox.cloud.calls import Call, Decision, RefusedError
 
 
 def check(environ: dict[str, Any], call: Call, arn: str) -> None:
-    """Raise `RefusedError` for a request that its caller, who has this ARN or none, may not make."""
+    """Raise `RefusedError` for a request that its caller, who has this ARN or none, may not make.
+
+    The call keeps what was decided.
+    """
     principal = _who(call, arn)
     for question in asked(environ, call, principal):
         why = refusal(principal, question, _of_the_resource(call, question, principal))
@@ -23,6 +26,8 @@ def check(environ: dict[str, Any], call: Call, arn: str) -> None:
             why = "Access Denied"
         if question.action == "sts:AssumeRole":
             why = _of_a_role(principal, question, why)
+        conditions = {name: list(values) for name, values in question.keys.items()}
+        call.decisions.append(Decision(question.action, question.resource, conditions, why is None))
         if why is not None:
             raise RefusedError("denied", why)
 

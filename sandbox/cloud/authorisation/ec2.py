@@ -58,6 +58,14 @@ ONLY = {
     "AuthorizeSecurityGroupEgress": ("GroupId",),
 }
 """Operations that are asked about some of the things they name only."""
+READS_OF_ONE = (
+    "DescribeInstanceAttribute",
+    "DescribeVpcAttribute",
+    "GetConsoleOutput",
+    "GetConsoleScreenshot",
+    "GetPasswordData",
+)
+"""The few operations that only look, and are about one resource all the same."""
 
 
 class Surroundings:
@@ -76,7 +84,9 @@ class Surroundings:
 
     def keys(self, kind: str, name: str) -> dict[str, tuple[str, ...]]:
         """Return what conditions may know of a resource that is there."""
-        tags = self.backend.tags.get(name, {})
+        # A key pair's ARN has its name, and its tags are at its id.
+        key = self.backend.key_pairs.get(name) if kind == "key-pair" else None
+        tags = self.backend.tags.get(name if key is None else key.id, {})
         keys: dict[str, tuple[str, ...]] = {
             f"{prefix}:resourcetag/{key.lower()}": (str(tags[key]),) for key in tags for prefix in ("aws", "ec2")
         }
@@ -113,12 +123,12 @@ def questions(operation: str, arguments: Mapping[str, Any], region: str, common:
     """Return what has to be allowed: each action on each resource, tags and roles that are handed over included."""
     here = Surroundings(region)
     action, keys = f"ec2:{operation}", {**common, "ec2:region": (region,)}
-    if not is_changing(operation):
+    if not is_changing(operation) and operation not in READS_OF_ONE:
         yield Question(action, "*", keys)
         return
     tags = _tags_by_type(operation, arguments)
     if operation in ("CreateTags", "DeleteTags"):
-        keys |= _request_tags(arguments.get("Tags") or [])
+        keys |= request_tags(arguments.get("Tags") or [])
     if operation == "RunInstances":
         keys["ec2:instancetype"] = (str(arguments.get("InstanceType", "m1.small")),)
         if role := _role_of_profile(arguments):
@@ -129,7 +139,7 @@ def questions(operation: str, arguments: Mapping[str, Any], region: str, common:
         yield passes(role, common)
     about = _named(operation, arguments, here)
     for kind in CREATED.get(operation, ()):
-        wanted = _request_tags(tags.get(kind, []))
+        wanted = request_tags(tags.get(kind, []))
         name = str(arguments["KeyName"]) if kind == "key-pair" and "KeyName" in arguments else "*"
         about = [each for each in about if each != (kind, name)]
         yield Question(action, here.arn(kind, name), {**keys, **wanted})
@@ -165,7 +175,8 @@ def _tags_by_type(operation: str, arguments: Mapping[str, Any]) -> dict[str, lis
     return named
 
 
-def _request_tags(tags: list[dict[str, str]]) -> dict[str, tuple[str, ...]]:
+def request_tags(tags: list[dict[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return what conditions may know of the tags that are asked for."""
     if not tags:
         return {}
     keys: dict[str, tuple[str, ...]] = {

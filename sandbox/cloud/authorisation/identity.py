@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox.cloud import environment
-from sandbox.cloud.authorisation.ec2 import passes
+from sandbox.cloud.authorisation.ec2 import passes, request_tags
 from sandbox.cloud.authorisation.policies import Question
+from sandbox.cloud.authorisation.principals import boundary_of
 from sandbox.cloud.authorisation.wildcards import Keys
 
 NAMED = {
@@ -31,9 +32,7 @@ def questions(operation: str, arguments: Mapping[str, Any], common: Keys) -> Ite
     action, keys = f"iam:{operation}", dict(common)
     root = f"arn:aws:iam::{environment.ACCOUNT}:"
     tags = arguments.get("Tags") or []
-    if tags:
-        keys |= {f"aws:requesttag/{each['Key'].lower()}": (str(each.get("Value", "")),) for each in tags}
-        keys["aws:tagkeys"] = tuple(each["Key"] for each in tags)
+    keys |= request_tags(tags)
     if "PolicyArn" in arguments and operation.startswith(("Attach", "Detach")):
         keys["iam:policyarn"] = (str(arguments["PolicyArn"]),)
     if "PermissionsBoundary" in arguments:
@@ -52,6 +51,8 @@ def questions(operation: str, arguments: Mapping[str, Any], common: Keys) -> Ite
             thing = known.get(_id(known, name))
             path = arguments.get("Path", "/")
             resource = str(thing.arn) if thing is not None else f"{root}{kind}{path}{name}"
+            if (limit := boundary_of(thing)) is not None and "PermissionsBoundary" not in arguments:
+                keys["iam:permissionsboundary"] = (limit,)
             for tag in _tags(thing):
                 keys[f"aws:resourcetag/{tag['Key'].lower()}"] = (tag["Value"],)
                 keys[f"iam:resourcetag/{tag['Key'].lower()}"] = (tag["Value"],)

