@@ -36,7 +36,7 @@ def olga(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Operator
     user = Operator(sandbox, tmp_path_factory.mktemp("operator") / "home")
     for path in OPERATOR:
         user.may(path.stem, read(path))
-    sandbox.client("iam").create_policy(PolicyName="agraph-node", PolicyDocument=NODES.read_text())
+    sandbox.client("iam").create_policy(PolicyName="agraph-node", PolicyDocument=json.dumps(read(NODES)))
     return user
 
 
@@ -76,6 +76,9 @@ def spoil(sandbox: Sandbox) -> None:
     ec2.modify_instance_metadata_options(InstanceId=member, HttpTokens="optional")
     ec2.modify_instance_attribute(InstanceId=member, Groups=[group["GroupId"]])
     ec2.stop_instances(InstanceIds=[member])
+    sandbox.client("s3").put_bucket_versioning(
+        Bucket=f"agraph-ssm-{sandbox.state['account']}", VersioningConfiguration={"Status": "Enabled"}
+    )
     role = iam.get_role(RoleName="agraph-node-role")["Role"]["AssumeRolePolicyDocument"]
     role["Statement"][0]["Principal"] = {"Service": "lambda.amazonaws.com"}
     iam.update_assume_role_policy(RoleName="agraph-node-role", PolicyDocument=json.dumps(role))
@@ -98,6 +101,13 @@ def test_all_verbs_run(sandbox: Sandbox, olga: Operator, settings: dict[str, Any
     assert repaired.changed >= 5, str(repaired)
     sandbox.clear_faults()
     assert "| avg |" in done("query").stdout
+    assert "| avg |" in done("query", federation_access="tunnel").stdout
+    # A plain image is looked for by AWS's own parameter.
+    plain = {
+        "federation_ami_id": "",
+        "federation_agraph_tarball": "https://example.com/agraph-8.5.2-linuxamd64.64.tar.gz",
+    }
+    done("preflight", ends="preflight: good", **plain, federation_agraph_sha256="0" * 64)
     # What lies beside the lease is looked at by its tags.
     mark = [{"Key": "Federation", "Value": "agraph"}]
     sandbox.client("ssm").put_parameter(Name="/agraph/note", Value="x", Type="String", Tags=mark)

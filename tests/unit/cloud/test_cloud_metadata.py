@@ -108,7 +108,7 @@ ACTIONS = NODES["Statement"][0]["Action"]
 
 @pytest.mark.parametrize("left_out", [None, *ACTIONS])
 def test_an_agent_needs_all_that_the_nodes_policy_allows(box: Box, left_out: str | None) -> None:
-    (statement,) = NODES["Statement"]
+    statement = NODES["Statement"][0]
     allowed = [each for each in ACTIONS if each != left_out]
     document = {**NODES, "Statement": [{**statement, "Action": allowed}]}
     name = profile(box)

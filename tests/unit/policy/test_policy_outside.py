@@ -244,11 +244,13 @@ S3: dict[str, Callable[[Any, Account], Any]] = {
     "delete from another's bucket": lambda s3, account: s3.delete_object(Bucket=account.others_bucket, Key="k"),
     "read from another account's bucket": lambda s3, _: s3.get_object(Bucket="agraph-ssm-999999999999", Key="k"),
     "make another bucket": lambda s3, _: s3.create_bucket(Bucket="some-other-bucket", **HERE),
-    "open the bucket": lambda s3, _: s3.put_bucket_policy(Bucket=f"agraph-ssm-{ACCOUNT}", Policy=EVERYTHING),
+    "open another's bucket": lambda s3, account: s3.put_bucket_policy(Bucket=account.others_bucket, Policy=EVERYTHING),
+    "open the bucket": lambda s3, _: s3.put_bucket_acl(Bucket=f"agraph-ssm-{ACCOUNT}", ACL="public-read"),
 }
 SSM: dict[str, Callable[[Any, Account], Any]] = {
     "look at agents elsewhere": lambda _, account: account.olga("ssm", "us-east-1").describe_instance_information(),
     "read another's parameter": lambda ssm, _: ssm.get_parameter(Name="/other/secret", WithDecryption=True),
+    "read the superuser's password": lambda ssm, _: ssm.get_parameter(Name="/agraph/superuser", WithDecryption=True),
     "read the history of another's parameter": lambda ssm, _: ssm.get_parameter_history(Name="/agraph2/secret"),
     "write another's parameter": lambda ssm, _: ssm.put_parameter(Name="/other/secret", Value="y", Overwrite=True),
     "delete nobody's parameter": lambda ssm, _: ssm.delete_parameter(Name="/secret"),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sweep import product, workers
+from sweep import product
 from sweep.cycle import Cycle
 from sweep.points import FAILED, SKIPPED, SURVIVED, Point
 from sweep.verbs import NotStruckError, VerbError
@@ -80,11 +80,16 @@ def test_a_sweep_goes_on_where_the_last_one_of_the_same_product_was(
     def gone_on(product: str) -> tuple[int, list[Point]]:
         own, done = Sweep(tmp_path, workers=1, members=1, say=lambda line: None), list[Point]()
         (cycle,) = own.cycles
-        monkeypatch.setattr(workers.product, "digest", lambda root: product)
+        monkeypatch.setattr("sweep.product.digest", lambda root: product)
         for name in ("start", "stop"):
             monkeypatch.setattr(cycle, name, lambda *_: None)
         monkeypatch.setattr(cycle, "count", lambda: {"up": 2, "resume": 1, "down": 1})
-        monkeypatch.setattr(cycle, "_tried", lambda prove, point: (done.append(point), (SURVIVED, ""))[1])
+
+        def tried(prove: object, point: Point) -> tuple[str, str]:
+            done.append(point)
+            return SURVIVED, ""
+
+        monkeypatch.setattr(cycle, "_tried", tried)
         own.count()
         kept = own.go_on(points)
         assert own.run(points) == "sweep: up 2/2 resume 1/1 down 1/1 skipped 0"
