@@ -82,6 +82,9 @@ class CallbackModule(DefaultCallback):
         self._changes: list[str] = []
         self._options: dict[str, str] = {}
         self._brief = self._display.verbosity == 0
+        if self._brief:
+            # Some modules keep what AWS said to the traceback; nothing else of it is shown.
+            os.environ.setdefault("ANSIBLE_DISPLAY_TRACEBACK", "error")
         self._terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     # What Ansible calls, in the order of a run

@@ -17,6 +17,8 @@ LED_HERE = "End with the error that led here"
 COMMANDS = {"command", "raw", "script", "shell"}
 # What Ansible puts before a message, some of it several times.
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
+# What AWS said, in the traceback of a module that keeps it to itself.
+CAUSE = re.compile(r"^botocore\.exceptions\.\w+: (.+)$", re.MULTILINE)
 # S3 has no code where its answer has no body.
 DENIED = re.compile(r"\b(UnauthorizedOperation|AccessDenied\w*)\b|\(403\)")
 DENIED_REMEDY = "The credentials may not do this: have it allowed, as docs/operator-policy.md says."
@@ -138,6 +140,8 @@ def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> 
     # Some modules keep to themselves what AWS said.
     if isinstance(error, dict) and error.get("code") and str(error["code"]) not in text:
         text = f"{text.rstrip(' .:')}: {error['code']}: {error.get('message', '')}"
+    elif (cause := CAUSE.search(str(result.get("exception") or ""))) and cause[1] not in text:
+        text = f"{text.rstrip(' .:')}: {cause[1]}"
     return text or "it does not say why."
 
 

@@ -206,6 +206,32 @@ def test_what_aws_refuses_comes_with_what_to_do(command: Command, tmp_path: Path
     assert last == f"ERROR: {refusal}. {remedy}"
 
 
+HIDING = """
+import traceback
+from ansible.module_utils.basic import AnsibleModule
+from botocore.exceptions import ClientError
+module = AnsibleModule({})
+try:
+    try:
+        raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "You may not"}}, "CreateSecurityGroup")
+    except ClientError as error:
+        raise RuntimeError("Failed to create security group") from error
+except RuntimeError as error:
+    module.fail_json(msg=str(error), exception=traceback.format_exc())
+"""
+
+
+def test_what_a_module_keeps_to_itself_is_said_without_the_traceback(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "hiding.py").write_text(HIDING)
+    text = printed(command, tmp_path, "    - name: Make\n      hiding:\n")[1]
+    assert text.splitlines()[-1].startswith(
+        "ERROR: Failed to create security group: An error occurred (UnauthorizedOperation) when calling the "
+        "CreateSecurityGroup operation: You may not. The credentials may not do this: have it allowed"
+    )
+    assert "Traceback" not in text
+
+
 def test_words_of_the_plays_own_replace_the_error(command: Command, tmp_path: Path) -> None:
     tasks = """
     - name: Say it better
