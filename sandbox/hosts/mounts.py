@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import struct
 import sys
 import uuid
@@ -59,7 +60,8 @@ def mount(source: str, point: Path) -> None:
         raise MountError(f"{point}: mount point does not exist.")
     content = CONTENTS / own
     content.mkdir(parents=True, exist_ok=True)
-    point.rename(point.with_name(point.name + COVERED))
+    # Not renamed: an overlay keeps a directory of the image's where it is.
+    shutil.move(point, point.with_name(point.name + COVERED))
     point.symlink_to(content)
 
 
@@ -68,7 +70,7 @@ def unmount(point: Path) -> None:
     if not point.is_symlink():
         raise MountError(f"{point}: not mounted.")
     point.unlink()
-    point.with_name(point.name + COVERED).rename(point)
+    shutil.move(point.with_name(point.name + COVERED), point)
 
 
 def mount_all() -> None:

@@ -18,12 +18,12 @@ CONFIGURATION = """\
 Port 10035
 SessionPorts 16000-16010
 RunAs agraph
-SettingsDirectory /srv/data/settings
-LogDir /srv/data/log
+SettingsDirectory /var/lib/agraph/settings
+LogDir /var/lib/agraph/log
 PidFile /run/agraph/agraph.pid
 SuperUser somebody:secret-word
 <RootCatalog>
-  Main /srv/data/rootcatalog
+  Main /var/lib/agraph/rootcatalog
 </RootCatalog>
 """
 UNIT = """\
@@ -87,17 +87,17 @@ def test_a_disk_gets_a_file_system_once_and_is_mounted_by_its_uuid(node: Node, w
     assert "appears to contain an existing filesystem (xfs)" in refused.stderr
     known = dict(line.split("=", 1) for line in node.out("blkid --probe --output export /dev/sdf").splitlines())
     assert known["TYPE"] == "xfs"
-    node.out("mkdir -p /srv/data; touch /srv/data/below")
-    node.out(f"echo 'UUID={known['UUID']} /srv/data xfs defaults 0 2' >> /etc/fstab")
-    assert node.run("findmnt --noheadings --output UUID --mountpoint /srv/data").returncode == 1
-    node.out("mount /srv/data && touch /srv/data/on-the-disk")
-    found = node.out("findmnt --noheadings --output UUID --mountpoint /srv/data; ls /srv/data")
+    node.out("mkdir -p /var/lib/agraph; touch /var/lib/agraph/below")
+    node.out(f"echo 'UUID={known['UUID']} /var/lib/agraph xfs defaults 0 2' >> /etc/fstab")
+    assert node.run("findmnt --noheadings --output UUID --mountpoint /var/lib/agraph").returncode == 1
+    node.out("mount /var/lib/agraph && touch /var/lib/agraph/on-the-disk")
+    found = node.out("findmnt --noheadings --output UUID --mountpoint /var/lib/agraph; ls /var/lib/agraph")
     assert found == f"{known['UUID']}\non-the-disk\n"
-    node.out("umount /srv/data")
-    assert node.out("ls /srv/data") == "below\n"
+    node.out("umount /var/lib/agraph")
+    assert node.out("ls /var/lib/agraph") == "below\n"
     # What /etc/fstab names is mounted at boot.
     again = rebooted(world)
-    eventually(lambda: again.out("ls /srv/data") == "on-the-disk\n")
+    eventually(lambda: again.out("ls /var/lib/agraph") == "on-the-disk\n")
 
 
 def test_a_service_is_started_and_enabled_and_its_limits_hold(node: Node, world: NamespaceWorld) -> None:
