@@ -94,12 +94,13 @@ class Cloud:
 
     def _work(self, call: calls.Call, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Check a request and do what it asks for."""
+        caller = call.access_key_id
         try:
             caller = self._credentials.check(environ, call)
             self._allow(environ, call, caller)
         except RefusedError as refused:
             drain(environ)
-            return self._refuse(call, refused, call.access_key_id, start_response)
+            return self._refuse(call, refused, caller, start_response)
         return self._answer(call, caller, environ, start_response)
 
     def _allow(self, environ: dict[str, Any], call: calls.Call, caller: str) -> None:

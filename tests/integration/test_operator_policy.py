@@ -13,7 +13,7 @@ from harness import Run, Sandbox
 from operators import Operator
 from policies import NODES, OPERATOR, allows, distinct, operator, read, without, without_actions
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 
 # AWS's own policies for Session Manager have it since 2025; the sandbox's data channel takes the session's token alone.
 NOT_ASKED = {"OpenSessions: ssmmessages:OpenDataChannel"}
@@ -23,7 +23,7 @@ LEFT = {"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"}
 LATER = {"TagOurs", "OwnSessions", "OpenSessions"}
 
 # A verb takes half a minute, and on a machine with other work much longer.
-PATIENCE = 900.0
+PATIENCE = 1500.0
 
 Decision = dict[str, Any]
 # What the one test of the verbs leaves to the others: what was asked in all of them, and in the first up.
@@ -117,7 +117,9 @@ def test_all_verbs_run(sandbox: Sandbox, olga: Operator, settings: dict[str, Any
     sandbox.client("ssm").delete_parameter(Name="/agraph/note")
     done("down", ends="leftovers: 0")
     asked["all"] = distinct(olga.asked())
-    assert {each["action"] for each in asked["all"] if not each["allowed"]} <= LEFT
+    refused = {each["action"] for each in asked["all"] if not each["allowed"]}
+    assert refused
+    assert refused <= LEFT
 
 
 def test_every_action_of_every_statement_is_needed() -> None:
@@ -138,15 +140,16 @@ def refused_without(sid: str, sandbox: Sandbox, olga: Operator, settings: dict[s
     before = len(sandbox.journal())
     ended = olga.playbook("up", timeout=PATIENCE, **settings, federation_on_failure="keep")
     assert ended.returncode != 0, f"{sid}\n{ended}"
-    missing = next(
-        each for each in olga.asked(before) if not each["allowed"] and not ({each["action"]} <= LEFT and sid != "Ours")
-    )
+    refusals = [
+        {call["operation"], decision["action"]}
+        for call in sandbox.journal()[before:]
+        for decision in call.get("authorisation", [])
+        if not decision["allowed"] and not (decision["action"] in LEFT and sid != "Ours")
+    ]
     assert ended.last_line.startswith("ERROR: "), f"{sid}\n{ended}"
     assert "docs/operator-policy.md" in ended.last_line, f"{sid}\n{ended}"
-    operations = {missing["action"].partition(":")[2]} | {
-        call["operation"] for call in sandbox.journal()[before:] if missing in call.get("authorisation", [])
-    }
-    assert any(each in ended.last_line for each in operations), f"{sid}: {missing}\n{ended}"
+    # Of two lanes that are refused something, the first is told.
+    assert any(name in ended.last_line for names in refusals for name in names), f"{sid}: {refusals}\n{ended}"
     return ended.last_line
 
 

@@ -75,6 +75,7 @@ def test_the_journal_says_what_was_decided_and_on_what_grounds(box: Box) -> None
     assert made["conditions"]["aws:username"] == ["ann"]
     tagged = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": tags("vpc", Federation="agraph")}
     assert code(lambda: ec2.create_vpc(**tagged)) == "UnauthorizedOperation"
+    assert box.calls()[-1]["caller"] == f"arn:aws:iam::{ACCOUNT}:user/ann", "also where it is refused"
     first, second = box.calls()[-1]["authorisation"]
     assert [each["allowed"] for each in (first, second)] == [True, False]
     assert second["action"] == "ec2:CreateTags"
