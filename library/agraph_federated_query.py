@@ -14,7 +14,7 @@ description:
     two sessions of SSM, which end with the module.
 version_added: 0.1.0
 author: [agraph-federation]
-requirements: [agraph-python, boto3 for O(password_parameter) and a tunnel]
+requirements: [agraph-python, boto3 for O(secret_parameter) and a tunnel]
 options:
   manager_host:
     description: The manager's address, seen from the host on which the module runs.
@@ -58,15 +58,15 @@ options:
     type: str
     required: true
   password:
-    description: The user's password, the same everywhere. This or O(password_parameter) is needed.
+    description: The user's password, the same everywhere. This or O(secret_parameter) is needed.
     type: str
-  password_parameter:
+  secret_parameter:
     description:
       - The parameter of Systems Manager's Parameter Store that holds the password, instead of O(password).
       - It is read here, with the ordinary credentials of this machine, so that no argument holds it.
     type: str
   region:
-    description: The region of O(password_parameter) and of O(tunnel); the environment's when it is not given.
+    description: The region of O(secret_parameter) and of O(tunnel); the environment's when it is not given.
     type: str
   query:
     description: The question, in SPARQL; SELECT, ASK, CONSTRUCT or DESCRIBE.
@@ -108,7 +108,7 @@ EXAMPLES = r"""
       - {index: 1, id: i-0bbb, address: 10.0.1.6}
     repository: r
     user: reader
-    password_parameter: /agraph/reader
+    secret_parameter: /agraph/reader
     query: SELECT (AVG(?o) AS ?avg) { ?s <ex://id> ?o }
   register: answer
 """
@@ -172,7 +172,7 @@ ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},
     "password": {"type": "str", "no_log": True},
     # The name of a secret is none.
-    "password_parameter": {"type": "str", "no_log": False},
+    "secret_parameter": {"type": "str", "no_log": False},
     "region": {"type": "str"},
     "query": {"type": "str", "required": True},
     "timeout": {"type": "int", "default": 120},
@@ -199,16 +199,16 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
-        required_one_of=[("password", "password_parameter")],
-        mutually_exclusive=[("password", "password_parameter")],
+        required_one_of=[("password", "secret_parameter")],
+        mutually_exclusive=[("password", "secret_parameter")],
     )
     started = time.monotonic()
     # A run that is ended ends its sessions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = dict(module.params)
     try:
-        if wanted["password_parameter"]:
-            wanted["password"] = stored(wanted["password_parameter"], wanted["region"])
+        if wanted["secret_parameter"]:
+            wanted["password"] = stored(wanted["secret_parameter"], wanted["region"])
             module.no_log_values.add(wanted["password"])
         answer = ask(wanted, started + wanted["timeout"])
     except ImportError as error:

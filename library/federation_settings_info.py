@@ -76,7 +76,7 @@ options:
     description: The superuser of AllegroGraph on the image.
     default: ""
     type: str
-  password_known:
+  login_known:
     description: Whether the superuser's password on the image was given; the password itself stays outside.
     default: true
     type: bool
@@ -209,7 +209,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "instance_type": {"default": ""},
     "image_id": {"default": ""},
     "user": {"default": ""},
-    "password_known": {"type": "bool", "default": True, "no_log": False},
+    "login_known": {"type": "bool", "default": True, "no_log": False},
     "reader": {"default": "reader"},
     "root_volume_gb": {"type": "raw", "default": 0},
     "key_name": {"default": "", "no_log": False},
@@ -308,7 +308,12 @@ def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any
     params = module.params
     instances = 1 + int(params["member_count"])
     wish = Wish(params["name"], module.region, params["instance_type"], instances)
-    tags = {**params["tags"], "Federation": params["name"], "Role": "network"}
+    # Numbers are good enough as tags; AWS's are text.
+    tags = {
+        **{str(key): str(value) for key, value in params["tags"].items()},
+        "Federation": params["name"],
+        "Role": "network",
+    }
     try:
         stock = stock_of(client)
         if stands(wish, stock):

@@ -47,7 +47,7 @@ class Settings:
     address_service: str
     image_id: str
     user: str
-    password_known: bool
+    login_known: bool
     reader: str
     root_volume_gb: str | int
     key_name: str
@@ -170,7 +170,7 @@ def _problems_with_member_count(settings: Settings, subnet: Network | None) -> I
 
 def _problems_with_instances(settings: Settings) -> Iterator[str]:
     yield from problems_with_installation(settings.image_id, settings.installation)
-    if settings.image_id and not settings.password_known:
+    if settings.image_id and not settings.login_known:
         yield (
             f"federation_agraph_password is not set: say what the password of federation_agraph_user ({settings.user}) "
             "is on the image. It is replaced by one that nobody chose."

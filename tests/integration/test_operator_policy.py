@@ -103,8 +103,9 @@ def test_all_verbs_run(sandbox: Sandbox, olga: Operator, settings: dict[str, Any
     assert "| avg |" in done("query").stdout
     assert "| avg |" in done("query", federation_access="tunnel").stdout
     # A plain image is looked for by AWS's own parameter.
-    plain = {
+    plain: dict[str, Any] = {
         "federation_ami_id": "",
+        "federation_agraph_version": "8.5.2",
         "federation_agraph_tarball": "https://example.com/agraph-8.5.2-linuxamd64.64.tar.gz",
     }
     done("preflight", ends="preflight: good", **plain, federation_agraph_sha256="0" * 64)

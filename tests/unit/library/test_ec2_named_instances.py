@@ -347,4 +347,8 @@ def test_a_disk_for_the_data_is_made_with_the_instance(cloud: Cloud) -> None:
         root, data = asked["BlockDeviceMappings"]
         assert root["Ebs"] == disk
         assert data == {"DeviceName": "/dev/sdf", "Ebs": {**disk, "VolumeSize": 20}}
-        assert [each["ResourceType"] for each in asked["TagSpecifications"]] == ["instance", "volume"]
+        assert [each["ResourceType"] for each in asked["TagSpecifications"]] == [
+            "instance",
+            "volume",
+            "network-interface",
+        ]

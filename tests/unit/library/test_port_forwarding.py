@@ -189,7 +189,8 @@ def question(agraph: Agraph, **changes: Any) -> dict[str, Any]:
         "password": agraph.password,
         "query": "SELECT (AVG(?o) AS ?avg) { ?s ?p ?o }",
         "timeout": 20,
-        "tunnel": {"instance_id": NODE, "plugin": PLUGIN, "region": "us-west-2"},
+        "region": "us-west-2",
+        "tunnel": {"instance_id": NODE, "plugin": PLUGIN},
         **changes,
     }
 

@@ -43,6 +43,7 @@ def test_secrets_and_what_is_for_one_run_are_not_repeated() -> None:
         "federation_on_failure": "keep",
         "federation_query": "SELECT *",
         "federation_query_file": "q.rq",
+        "federation_tunnel_port": 18035,
         "federation_result_file": "r.json",
     }
     assert options((), settings, HERE) == {}
