@@ -248,8 +248,8 @@ def test_up_reports_exactly_what_was_changed_behind_its_back_and_repairs_it(sand
         GroupId=aws_own["GroupId"], IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
     )
     (role,) = iam.list_roles(PathPrefix="/agraph/")["Roles"]
-    (policy,) = iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
-    iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["PolicyArn"])
+    (policy,) = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+    iam.delete_role_policy(RoleName=role["RoleName"], PolicyName=policy)
     s3 = sandbox.client("s3")
     tls_only = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
     s3.put_bucket_policy(Bucket=BUCKET, Policy=tls_only.replace("s3:*", "s3:GetObject"))
