@@ -194,7 +194,11 @@ def account(sandbox: Sandbox) -> dict[str, list[str]]:
     found: dict[str, Any] = {
         "instances": instances,
         "roles": pages(iam, "list_roles", "Roles"),
-        "instance profiles": pages(iam, "list_instance_profiles", "InstanceProfiles"),
+        "instance profiles": [
+            # When a role was last used is no part of what there is.
+            {**each, "Roles": [{**role, "RoleLastUsed": None} for role in each["Roles"]]}
+            for each in pages(iam, "list_instance_profiles", "InstanceProfiles")
+        ],
         "policies": pages(iam, "list_policies", "Policies", Scope="Local"),
         "users": pages(iam, "list_users", "Users"),
         "buckets": s3.list_buckets()["Buckets"],

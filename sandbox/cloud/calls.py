@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-SERVICE_NAMES = {"tagging": "resourcegroupstaggingapi"}
+SERVICE_NAMES = {"tagging": "resourcegroupstaggingapi", "servicequotas": "service-quotas"}
 ERROR_CODE = re.compile(rb"<Code>\s*([^<\s]+)\s*</Code>")
 
 

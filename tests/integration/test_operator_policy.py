@@ -76,8 +76,14 @@ def spoil(sandbox: Sandbox) -> None:
     ec2.modify_instance_metadata_options(InstanceId=member, HttpTokens="optional")
     ec2.modify_instance_attribute(InstanceId=member, Groups=[group["GroupId"]])
     ec2.stop_instances(InstanceIds=[member])
-    sandbox.client("s3").put_bucket_versioning(
-        Bucket=f"agraph-ssm-{sandbox.state['account']}", VersioningConfiguration={"Status": "Enabled"}
+    s3, bucket = sandbox.client("s3"), f"agraph-ssm-{sandbox.state['account']}"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    by_key = {"SSEAlgorithm": "aws:kms"}
+    s3.put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_key}]},
     )
     role = iam.get_role(RoleName="agraph-node-role")["Role"]["AssumeRolePolicyDocument"]
     role["Statement"][0]["Principal"] = {"Service": "lambda.amazonaws.com"}

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import socket
 import threading
 import time
 import zipfile
@@ -103,8 +104,10 @@ def story(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Story:
             assert up.returncode == 0, str(up)
             found = ssm.get_parameters(Names=list(NAMES), WithDecryption=True)["Parameters"]
             told.secrets = {each["Name"]: each["Value"] for each in found}
-            run("query")
-            run("status")
+            for verb, code in {"query": 0, "status": 0, "preflight": 0, "leftovers": 2}.items():
+                assert run(verb).returncode == code, str(told.runs[verb])
+            held = run("tunnel", federation_tunnel_seconds=1, federation_tunnel_port=free_port())
+            assert held.returncode == 0, str(held)
             folders = node_folders(sandbox)
             assert len(folders) == 2 * 7, "not every node's files were found"
             told.left = [path for each in told.secrets.values() for path in files_with(folders, each)]
@@ -122,6 +125,13 @@ def story(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Story:
     told.journal = (sandbox.home / "journal.jsonl").read_bytes()
     told.after = account(sandbox)
     return told
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 STATUS = "curl -s -o /dev/null -w '%{http_code}'"

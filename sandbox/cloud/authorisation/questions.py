@@ -60,6 +60,6 @@ def asked(environ: dict[str, Any], call: Call, principal: Principal) -> Iterable
             return identity.token_questions(call.operation, arguments, common)
         case "ssm":
             return systems_manager.questions(call.operation, arguments, call.region, common)
-        case "resourcegroupstaggingapi":
-            return [Question(f"tag:{call.operation}", "*", common)]
-    return [Question(f"{call.service}:{call.operation}", "*", common)]
+    # IAM has names of its own for some.
+    prefix = {"resourcegroupstaggingapi": "tag", "service-quotas": "servicequotas"}.get(call.service, call.service)
+    return [Question(f"{prefix}:{call.operation}", "*", common)]
