@@ -50,6 +50,9 @@ REFUSED: dict[Pair, str] = {
 # Neighbours that AWS takes in either order: nothing of the one stands on anything of the other.
 FREE: set[Pair] = {
     ("bucket", "instances"),
+    # AWS does not mind; the servers are gone before the passwords, so that an `up` never finds one without the other.
+    ("instances", "secrets"),
+    ("secrets", "security_groups"),
     ("security_groups", "nat_gateway"),  # a NAT gateway has no security group
     ("network | Detach and delete the internet gateway", "network | Delete the subnets"),
     ("identity", "key_pair"),

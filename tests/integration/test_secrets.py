@@ -29,10 +29,11 @@ BUCKET = "agraph-ssm-123456789012"
 
 
 def keep_versions(sandbox: Sandbox, over: threading.Event) -> None:
-    """Have the bucket keep everything that ever is in it, as soon as there is one."""
+    """Have the bucket keep everything that ever is in it, as soon as it is made, down to its tags."""
     s3 = sandbox.client("s3")
     while not over.wait(0.05):
         try:
+            s3.get_bucket_tagging(Bucket=BUCKET)
             s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         except ClientError:
             continue

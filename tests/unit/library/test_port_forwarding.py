@@ -328,6 +328,8 @@ def test_a_module_that_is_told_to_end_closes_its_tunnel(
     given = {"ANSIBLE_MODULE_ARGS": holding(agraph, closed_port)}
     program = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]; import pretended_agraph\n"
+        # Whoever runs the tests in the background has Ctrl-C ignored, and what they start has it from them.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from ansible.module_utils.testing import patch_module_args\n"
         "from library import federation_tunnel\n"
         f"with patch_module_args({given['ANSIBLE_MODULE_ARGS']!r}): federation_tunnel.main()\n"
