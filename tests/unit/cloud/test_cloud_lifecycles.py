@@ -238,6 +238,23 @@ def test_a_bucket_made_anew_has_none_of_the_tags_of_the_one_before(box: Box) -> 
         box.s3.delete_bucket(Bucket="a-bucket")
 
 
+def test_a_bucket_that_was_versioned_can_be_emptied(box: Box) -> None:
+    bucket = {"Bucket": "a-bucket"}
+    box.s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    box.s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        box.s3.put_object(**bucket, Key="k", Body=b"1")
+        box.s3.delete_object(**bucket, Key="k")
+    box.s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Suspended"})
+    found = box.s3.list_object_versions(**bucket)
+    versions = [*found["Versions"], *found["DeleteMarkers"]]
+    assert len(versions) == 4
+    doomed = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
+    assert "Errors" not in box.s3.delete_objects(**bucket, Delete={"Objects": doomed})
+    box.s3.delete_bucket(**bucket)
+    assert box.s3.list_buckets()["Buckets"] == []
+
+
 def test_an_instance_without_a_subnet_goes_to_the_default_vpc(box: Box) -> None:
     made = box.ec2.run_instances(ImageId=AGRAPH, InstanceType="t3.medium", MinCount=1, MaxCount=1)["Instances"][0]
     default = box.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
