@@ -26,11 +26,17 @@ options:
     description: Tags of each of them, from the call that creates it. They say whose it is.
     default: {}
     type: dict
+attributes:
+  check_mode:
+    description: Can run in check mode and says what it would do.
+    support: full
+  diff_mode:
+    description: Names the parameters that are made or deleted, never their values.
+    support: full
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
-  - looks
 author: [agraph-federation]
 """
 
