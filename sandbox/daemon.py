@@ -10,7 +10,6 @@ import resource
 import secrets
 import signal
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -88,6 +87,7 @@ class Daemon:
     def start(self) -> state.State:
         """Bring everything up and publish the state file."""
         from sandbox.authority import identity_of
+        from sandbox.cloud.server import Server
         from sandbox.cloud.service import Cloud
 
         internet, (endpoint_socket, gateway_socket, secure_socket) = listen(self.port)
@@ -132,24 +132,21 @@ class Daemon:
         self.cloud = cloud
         self._closing.callback(cloud.close)
         self._start_gateway(world, table, gateway_socket)
-        self._start_server(world, endpoint_socket, self.port)
-        self._start_server(world, secure_socket, self.port + 2, identity.context)
+        plain, secure = self._sockets(world, endpoint_socket), self._sockets(world, secure_socket)
+        answering = [*((each, None) for each in plain), *((each, identity.context) for each in secure)]
+        server = Server(cloud.application, answering)
+        self._closing.callback(server.close)
+        server.start()
         control = Control(self.directory, self.faults)
         self._closing.callback(control.close)
         control.start()
         state.write(self.directory, known)
         return known
 
-    def _start_server(
-        self, world: World, outer: socket.socket, port: int, context: ssl.SSLContext | None = None
-    ) -> None:
-        """Serve the cloud's API on the machine, and inside the sandbox's internet."""
-        from sandbox.cloud.server import Server
-
-        inner = self._inner_socket(world, port)
-        server = Server(self.cloud.application, [outer] if inner is None else [outer, inner], context)
-        self._closing.callback(server.close)
-        server.start()
+    def _sockets(self, world: World, outer: socket.socket) -> list[socket.socket]:
+        """Return a socket of the machine with the same one inside the sandbox's internet, where the world has one."""
+        inner = self._inner_socket(world, int(outer.getsockname()[1]))
+        return [outer] if inner is None else [outer, inner]
 
     def _start_gateway(self, world: World, table: Latency, gateway_socket: socket.socket) -> None:
         """Start the session gateway, for agents and clients, and let SSM's API answer from it."""

@@ -41,7 +41,7 @@ class Front:
         self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.cloud: Cloud | None = None
         self.clients: dict[str, Any] = {}
-        self.server = Server(self.application, [listener])
+        self.server = Server(self.application, [(listener, None)])
         self.server.start()
 
     def application(self, environ: dict[str, Any], start_response: Any) -> Any:

@@ -10,11 +10,9 @@ from typing import Any
 
 
 class Server:
-    """Serves one WSGI application on several listening sockets, with TLS where there is a context for it."""
+    """Serves one WSGI application on several listening sockets, with TLS on those that have a context for it."""
 
-    def __init__(
-        self, application: Any, sockets: Sequence[socket.socket], context: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, application: Any, sockets: Sequence[tuple[socket.socket, ssl.SSLContext | None]]) -> None:
         from moto.moto_server.werkzeug_app import MotoRequestHandler
         from werkzeug.serving import make_server
 
@@ -28,7 +26,7 @@ class Server:
                 """Write nothing."""
 
         self._servers = []
-        for each in sockets:
+        for each, context in sockets:
             host, port = each.getsockname()[:2]
             server = make_server(host, port, application, threaded=True, request_handler=Handler, fd=each.fileno())
             if context is not None:

@@ -45,7 +45,7 @@ def identity() -> Identity:
 def port(box: Box, identity: Identity) -> Iterator[int]:
     """The port at which the box is asked with TLS."""
     listener = socket.create_server((ADDRESS, 0))
-    server = Server(box.cloud.application, [listener], identity.context)
+    server = Server(box.cloud.application, [(listener, identity.context)])
     server.start()
     yield int(listener.getsockname()[1])
     server.close()
