@@ -42,6 +42,8 @@ from sandbox.session_manager.shell import Shell
 
 SETTINGS: Final = Path("/etc/amazon/ssm/sandbox.json")
 _LONGEST_RETRY: Final = 10  # times the first delay
+# A hundred nodes of one machine connect all at once, which a hundred machines do in no time.
+_OPEN_TIMEOUT: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Agent:
                         compression=None,
                         max_size=None,
                         proxy=None,
-                        open_timeout=5,
+                        open_timeout=_OPEN_TIMEOUT,
                         close_timeout=1,
                     ) as connection:
                         ping = await self._register(connection, identity)
