@@ -46,6 +46,26 @@ options:
         description: The name of the parameter with the password of O(user).
         type: str
         required: true
+  own:
+    description: A statement of the node's own, of which is said how often it is among what a repository holds.
+    type: dict
+    suboptions:
+      repository:
+        description: The repository, of the root catalog.
+        type: str
+        required: true
+      subject:
+        description: The subject, for example V(<ex://instance0>).
+        type: str
+        required: true
+      predicate:
+        description: The predicate.
+        type: str
+        required: true
+      object:
+        description: The object, for example V("0"^^<http://www.w3.org/2001/XMLSchema#integer>).
+        type: str
+        required: true
   timeout:
     description: How long the server may take for all its answers, in seconds.
     type: int
@@ -98,13 +118,14 @@ repositories:
     catalog: {description: The catalog; C(/) for the root., type: str, returned: always}
     name: {description: The repository., type: str, returned: always}
     statements: {description: How many it holds; every copy of one counts., type: int, returned: always}
+    own: {description: How many of them are O(own)., type: int, returned: with O(own)}
 """
 
 import time
 from typing import Any
 
 from ansible.module_utils.agraph_client import AgraphError, Server
-from ansible.module_utils.agraph_holdings import holdings, version_within
+from ansible.module_utils.agraph_holdings import holdings, own_statements, version_within
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.instance_secrets import SecretError, secrets
 
@@ -114,12 +135,16 @@ SECRETS: dict[str, Any] = {
     # The name of a parameter, which is no secret; Ansible takes it for one by the word.
     "superuser": {"type": "str", "required": True},
 }
+OWN: dict[str, Any] = {
+    name: {"type": "str", "required": True} for name in ("repository", "subject", "predicate", "object")
+}
 ARGUMENTS: dict[str, Any] = {
     "host": {"type": "str", "default": "127.0.0.1"},
     "port": {"type": "int", "default": 10035},
     "user": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "secrets": {"type": "dict", "options": SECRETS, "no_log": False},
+    "own": {"type": "dict", "options": OWN},
     "timeout": {"type": "int", "default": 20},
     "label": {"type": "str", "default": "AllegroGraph"},
 }
@@ -144,7 +169,9 @@ def seen(wanted: dict[str, Any]) -> dict[str, Any]:
         answer["version"] = version_within(server, wanted["timeout"])
         answer["answers"] = True
         if wanted["user"]:
-            answer["repositories"] = holdings(server.asked_by(wanted["user"], password(wanted)), deadline)
+            server = server.asked_by(wanted["user"], password(wanted))
+            found = holdings(server, deadline)
+            answer["repositories"] = own_statements(server, found, wanted["own"], deadline) if wanted["own"] else found
     except (AgraphError, SecretError) as error:
         trouble = "does not say what it holds" if answer["answers"] else "does not answer"
         answer["problem"] = f"{wanted['label']} {trouble}: {error}"

@@ -6,6 +6,7 @@ Part of agraph_node_info, which runs on the nodes: Python 3.9 and its standard l
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.agraph_client import (
@@ -16,6 +17,7 @@ from ansible.module_utils.agraph_client import (
     UnreachableError,
     repositories_path,
 )
+from ansible.module_utils.agraph_contents import terms_of
 
 # AllegroGraph's name for the catalog that has none, and the catalog that it keeps its own accounts in.
 ROOT_CATALOG = "/"
@@ -51,6 +53,23 @@ def holdings(server: Server, deadline: float) -> list[dict[str, Any]]:
                 raise
             found.append({"catalog": catalog, "name": name, "statements": size})
     return found
+
+
+def own_statements(
+    server: Server, found: list[dict[str, Any]], own: Mapping[str, str], deadline: float
+) -> list[dict[str, Any]]:
+    """Return what was found, with how many statements of each repository are `own`, a statement and its repository.
+
+    `deadline` is a moment of time.monotonic(). Raises AgraphError.
+    """
+    counted = []
+    for each in found:
+        number = 0
+        if (each["catalog"], each["name"]) == (ROOT_CATALOG, own["repository"]):
+            _hurry(server, deadline)
+            number = len(Repository(server, each["name"]).statement_ids(terms_of(own)))
+        counted.append({**each, "own": number})
+    return counted
 
 
 def _asked(server: Server, path: str, deadline: float) -> list[dict[str, Any]]:

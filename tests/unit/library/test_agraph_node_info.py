@@ -39,6 +39,18 @@ def test_every_repository_of_every_catalog_is_counted_copies_too(agraph: Agraph,
     assert {method for method, _ in agraph.requests} == {"GET"}
 
 
+def test_a_statement_of_the_nodes_own_is_told_from_the_others(agraph: Agraph, run: Run) -> None:
+    agraph.repositories = {"r": [], "other": []}
+    for repository in ("r", "r", "other"):
+        agraph.add(repository, *ONE)
+    agraph.add("r", "<ex://a>", "<ex://b>", "<ex://d>")
+    own = dict(zip(("subject", "predicate", "object"), ONE, strict=True), repository="r")
+    assert run(agraph_node_info, own=own, **login(agraph))["repositories"] == [
+        {"catalog": "/", "name": "other", "statements": 1, "own": 0},
+        {"catalog": "/", "name": "r", "statements": 3, "own": 2},
+    ]
+
+
 def test_a_server_that_is_down_is_an_answer_and_no_failure(closed_port: int, run: Run) -> None:
     answer = run(agraph_node_info, port=closed_port, user="test", password="xyzzy", label="Member 1")
     assert "failed" not in answer
