@@ -145,7 +145,8 @@ def refusal(name: str, members: Sequence[Member], found: Sequence[str]) -> str:
     return (
         f"The federation {name} is to have fewer members, and nothing was changed, since triples would be lost: "
         f"{'; '.join(found)}. Keep {titles(members)} with: "
-        f"ansible-playbook up.yml -e federation_member_count={keeping}, or remove {these} and those triples with: ansible-playbook up.yml -e federation_discard_data=true"
+        f"ansible-playbook up.yml -e federation_member_count={keeping}, or remove {these} and those triples with: "
+        "ansible-playbook up.yml -e federation_discard_data=true"
     )
 
 
