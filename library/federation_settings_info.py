@@ -32,6 +32,10 @@ options:
     description: How many members the federation has.
     default: 1
     type: raw
+  discard_data:
+    description: Whether members beyond O(member_count) may go with what they hold; looked at for its type alone.
+    default: false
+    type: bool
   vpc_cidr:
     description: The VPC's addresses.
     default: ""
@@ -199,6 +203,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
+    "discard_data": {"type": "bool", "default": False},
     "vpc_cidr": {"default": ""},
     "public_subnet_cidr": {"default": ""},
     "private_subnet_cidr": {"default": ""},
