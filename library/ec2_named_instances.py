@@ -16,7 +16,8 @@ description:
     hop); where that was changed, it is repaired. Their disks are encrypted, of the type C(gp3), and end with them.
   - A launch that fails because the instance profile is too new is tried again, since nothing else tells when a profile
     is usable.
-  - With O(state=absent) terminates everything in the scope and waits until it is terminated, if O(wait).
+  - With O(state=absent) terminates everything in the scope, or O(ids) of it, and waits until it is terminated, if
+    O(wait).
   - M(amazon.aws.ec2_instance) counts instances or handles one at a time, with five calls for each.
 version_added: 0.1.0
 options:
@@ -29,6 +30,12 @@ options:
     description: The tags that all instances of this caller carry; no other instance is looked at.
     required: true
     type: dict
+  ids:
+    description:
+      - Which of the scope's instances are to be absent, by their ids; none of them with an empty list, and all that
+        there are without it.
+    type: list
+    elements: str
   instances:
     description: The wanted instances.
     type: list
@@ -163,13 +170,14 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils import ec2_instances
+from ansible.module_utils.ec2_instances import DEAD, InstanceError, described, tags_of, wait_for
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 Record = dict[str, Any]
 # More at once only meets EC2's throttle.
 CALLS_AT_ONCE = 5
-POLL_SECONDS = 1.0
 # EC2 has buckets of its own for launches and tags, and other users of the account drink from them, too.
 THROTTLED = AWSRetry.jittered_backoff(retries=12, delay=2, max_delay=20)
 # A request that somebody lures a process on the node into making has no token, and none that was routed comes back.
@@ -177,16 +185,6 @@ METADATA = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutRespons
 # What a launch makes. The interface has the tags, too, so that a policy can tell it from others' interfaces.
 TAGGED = ("instance", "volume", "network-interface")
 NOT_YET_USABLE = "Invalid IAM Instance Profile name"
-DEAD = {"shutting-down", "terminated"}
-
-
-class InstanceError(Exception):
-    """A sentence that says which instance is not as wanted, and what to do."""
-
-
-def tags_of(instance: Record) -> dict[str, str]:
-    """Return an instance's tags as a dictionary."""
-    return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
 
 
 def expand(wanted: list[Record]) -> list[Record]:
@@ -265,11 +263,8 @@ class Instances:
 
     def existing(self) -> list[Record]:
         """Describe all instances of the scope, the dead included as long as EC2 shows them."""
-        scope = self.parameters["scope"]
-        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in scope.items()]
-        pages = self.client.get_paginator("describe_instances").paginate(Filters=filters)
-        found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
-        return [each for each in found if scope.items() <= tags_of(each).items()]
+        found: list[Record] = described(self.client, self.parameters["scope"])
+        return found
 
     def look_at_image(self) -> None:
         """Find out what the image calls its root disk."""
@@ -304,7 +299,7 @@ class Instances:
                         f"instance profile {self.parameters['instance_profile']} is still unknown to EC2: "
                         "repeat the run, it goes on from here."
                     ) from error
-                time.sleep(POLL_SECONDS)
+                time.sleep(ec2_instances.POLL_SECONDS)
         return ids
 
     def _wanted_tags(self, want: Record) -> dict[str, str]:
@@ -373,32 +368,8 @@ class Instances:
 
     def wait_for(self, states: dict[str, str]) -> dict[str, Record]:
         """Wait until each instance is in its state; one that EC2 does not show is not there yet, or no longer."""
-        deadline = time.monotonic() + self.parameters["timeout"]
-        while True:
-            found = {each["InstanceId"]: each for each in self.existing()}
-            unseen = {each: "terminated" if state in DEAD else "unknown to EC2" for each, state in states.items()}
-            now = {each: found[each]["State"]["Name"] if each in found else unseen[each] for each in states}
-            late = {each: state for each, state in now.items() if state != states[each]}
-            if not late:
-                return found
-            for identity, state in late.items():
-                if state in DEAD and states[identity] not in DEAD:
-                    reason = found.get(identity, {}).get("StateReason", {}).get("Message", "no reason given")
-                    raise InstanceError(
-                        f"{self._title(found, identity)} died before it was {states[identity]}: {reason}."
-                    )
-            if time.monotonic() > deadline:
-                names = ", ".join(
-                    f"{self._title(found, each)} is still {state}" for each, state in sorted(late.items())
-                )
-                raise InstanceError(
-                    f"{names} after {self.parameters['timeout']} s: repeat the run, it goes on from here."
-                )
-            time.sleep(POLL_SECONDS)
-
-    def _title(self, found: dict[str, Record], identity: str) -> str:
-        name = self.names.get(identity) or tags_of(found.get(identity, {})).get("Name", "An instance")
-        return f"{name} ({identity})"
+        found: dict[str, Record] = wait_for(self.existing, states, self.parameters["timeout"], self.names)
+        return found
 
     def terminate(self, identities: list[str]) -> None:
         """Terminate all at once, or one by one when EC2 has forgotten some: one unknown id fails the batch."""
@@ -464,8 +435,10 @@ def ensure_present(instances: Instances, wanted: list[Record], check_mode: bool)
 
 
 def ensure_absent(instances: Instances, check_mode: bool) -> Record:
-    """Terminate everything in the scope, and wait for it unless that is not wanted."""
+    """Terminate everything in the scope, or those of it that are named, and wait for it unless that is not wanted."""
+    ids = instances.parameters["ids"]
     dying = [each for each in instances.existing() if each["State"]["Name"] != "terminated"]
+    dying = [each for each in dying if ids is None or each["InstanceId"] in ids]
     living = [each for each in dying if each["State"]["Name"] not in DEAD]
     if not check_mode and dying:
         if living:
@@ -488,6 +461,7 @@ def main() -> None:
     options = {
         "state": {"choices": ["present", "absent"], "default": "present"},
         "scope": {"type": "dict", "required": True},
+        "ids": {"type": "list", "elements": "str"},
         "instances": {"type": "list", "elements": "dict", "default": [], "options": wanted},
         "image_id": {},
         "instance_type": {},

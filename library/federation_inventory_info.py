@@ -109,6 +109,10 @@ def main() -> None:
         module.fail_json(
             msg=f"There is no federation named {name}. Make it with: ansible-playbook up.yml -e federation_name={name}"
         )
+    if all(node["state"] in ("stopping", "stopped") for node in nodes):
+        module.fail_json(
+            msg=f"The federation {name} is stopped. Start it with: ansible-playbook start.yml -e federation_name={name}"
+        )
     if findings:
         module.fail_json(msg=f"The federation {name} is not whole: {'; '.join(findings)}. {module.params['remedy']}")
     managers = [node for node in nodes if node["role"] == "manager"]

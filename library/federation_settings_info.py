@@ -17,7 +17,7 @@ options:
       - For C(up) and C(preflight) all settings matter, and what the account has room and permission for; for anything
         else only the name, the region and the credentials.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, preflight, down, leftovers, status]
+    choices: [up, preflight, down, leftovers, status, stop, start]
     default: up
     type: str
   name:
@@ -32,6 +32,10 @@ options:
     description: How many members the federation has.
     default: 1
     type: raw
+  discard_data:
+    description: Whether members beyond O(member_count) may go with what they hold; looked at for its type alone.
+    default: false
+    type: bool
   vpc_cidr:
     description: The VPC's addresses.
     default: ""
@@ -195,10 +199,11 @@ ADDRESS_SECONDS = 10
 AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status"], "default": "up"},
+    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status", "stop", "start"], "default": "up"},
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
+    "discard_data": {"type": "bool", "default": False},
     "vpc_cidr": {"default": ""},
     "public_subnet_cidr": {"default": ""},
     "private_subnet_cidr": {"default": ""},

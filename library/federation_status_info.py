@@ -50,8 +50,9 @@ status:
     federation: {description: The name., type: str, returned: always}
     state:
       description:
-        - C(absent) if nothing stands, C(overdue) if something stands after its end, C(ready) if the gateway is
-          available and manager and members run, else C(partly). The worst of them with the name C(all).
+        - C(absent) if nothing stands, C(overdue) if something stands after its end, C(stopped) if all instances are,
+          C(ready) if the gateway is available and manager and members run, else C(partly). The worst of them with the
+          name C(all).
       type: str
       returned: always
     instances: {description: How many stand., type: int, returned: always}

@@ -28,6 +28,12 @@ options:
     description: What to call the instances in an error, by id, for example V(member 1).
     type: dict
     default: {}
+  launched:
+    description:
+      - When instances were started last, by id, for example V(2030-01-31T18:00:00+00:00). For some minutes SSM calls an
+        agent online whose instance was stopped; what it heard of it before this moment does not count.
+    type: dict
+    default: {}
   timeout:
     description: How long to wait for all of them, in seconds. V(0) asks once and never fails for a late agent.
     type: int
@@ -79,6 +85,7 @@ waited:
 """
 
 import contextlib
+import datetime
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -97,6 +104,7 @@ NEVER = "never registered"
 ARGUMENTS: dict[str, Any] = {
     "instance_ids": {"type": "list", "elements": "str", "required": True},
     "labels": {"type": "dict", "default": {}},
+    "launched": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 300},
     "interval": {"type": "float", "default": 3.0},
     "remedy": {
@@ -126,7 +134,9 @@ def main() -> None:
             if said := ended(ec2, late, wanted["labels"]):
                 raise EndedError(said)
 
-        agents, late, waited = wait(client, wanted["instance_ids"], wanted["timeout"], wanted["interval"], look)
+        agents, late, waited = wait(
+            client, wanted["instance_ids"], wanted["timeout"], wanted["interval"], look, wanted["launched"]
+        )
     except EndedError as error:
         module.fail_json(msg=str(error))
     except (BotoCoreError, ClientError) as error:
@@ -143,20 +153,29 @@ def wait(
     timeout: float,
     interval: float,
     look: Callable[[Sequence[str]], None] = lambda late: None,
+    launched: Mapping[str, str] | None = None,
 ) -> tuple[Agents, list[str], float]:
     """Ask until all are online or the time is up; return what is known, who is late, and the seconds it took.
 
-    Those who are late are shown to `look` each time, which may raise what is in the way.
+    Those who are late are shown to `look` each time, which may raise what is in the way; `launched` says of instances
+    when they were started last.
     """
+    moments = {each: datetime.datetime.fromisoformat(said) for each, said in (launched or {}).items()}
     started = time.monotonic()
     while True:
         agents = {agent["instance_id"]: agent for agent in described(client, instance_ids)}
-        late = [each for each in instance_ids if agents.get(each, {}).get("ping_status") != "Online"]
+        late = [each for each in instance_ids if not online(agents.get(each, {}), moments.get(each))]
         waited = time.monotonic() - started
         if not late or waited + interval > timeout:
             return agents, late, waited
         look(late)
         time.sleep(interval)
+
+
+def online(agent: Mapping[str, Any], launched: datetime.datetime | None) -> bool:
+    """Tell whether an agent is online, and was heard of since its instance was started."""
+    heard = agent.get("last_ping_date_time")
+    return agent.get("ping_status") == "Online" and (launched is None or heard is None or heard >= launched)
 
 
 def ended(client: Any, instance_ids: Sequence[str], labels: Mapping[str, str]) -> str | None:

@@ -1,6 +1,7 @@
 """What is left of a federation: where AWS lists it, whose it is, what it costs, and whether its time is over.
 
-Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic and volumes.
+Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic and without the volumes of
+instances that run; those of stopped ones are all that these cost.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 PARAMETERS = ("lease", "superuser", "reader")
 GATEWAY = 0.045
 ADDRESS = 0.005
+# Of the type gp3, a GiB: 0.08 USD a month, which has 730 hours.
+DISK = 0.08 / 730
 INSTANCES: Mapping[str, float] = {
     "t3.micro": 0.0104,
     "t3.small": 0.0208,
@@ -44,6 +47,11 @@ def gateway_cost(it: Record) -> float:
     return 0.0 if it["State"] == "failed" else GATEWAY
 
 
+def volume_cost(it: Record) -> float | None:
+    """Return what a volume costs, None for a type without a known price."""
+    return round(DISK * it["Size"], 6) if it["VolumeType"] == "gp3" else None
+
+
 @dataclass(frozen=True)
 class Kind:
     """How EC2 lists one kind of thing."""
@@ -61,7 +69,7 @@ KINDS = (
     Kind("instance", "describe_instances", "Reservations", "InstanceId", "LaunchTime", instance_cost),
     Kind("NAT gateway", "describe_nat_gateways", "NatGateways", "NatGatewayId", "CreateTime", gateway_cost, "Filter"),
     Kind("address", "describe_addresses", "Addresses", "AllocationId", cost=lambda _: ADDRESS),
-    Kind("volume", "describe_volumes", "Volumes", "VolumeId", "CreateTime", lambda _: None),
+    Kind("volume", "describe_volumes", "Volumes", "VolumeId", "CreateTime", volume_cost),
     Kind("VPC", "describe_vpcs", "Vpcs", "VpcId"),
     Kind("subnet", "describe_subnets", "Subnets", "SubnetId"),
     Kind("internet gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
@@ -111,6 +119,7 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
     """Find by the tags, and then the network interfaces that hold one of the found VPCs."""
     networks: dict[str, str] = {}
     held: set[str] = set()
+    stopped: set[str] = set()
     for kind in KINDS:
         one = {"Name": "tag:Federation", "Values": [name]}
         every = {"Name": "tag-key", "Values": ["Federation"]}
@@ -124,8 +133,11 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
             state = state["Name"] if isinstance(state, dict) else state
             if state in GONE:
                 continue
-            # An instance's volume goes with it.
-            if kind.title == "volume" and it.get("Attachments"):
+            if kind.title == "instance" and state == "stopped":
+                stopped.add(it["InstanceId"])
+            # An instance's volume goes with it, and is worth a line where it is what the instance costs.
+            attached = {each.get("InstanceId", "") for each in it.get("Attachments", [])}
+            if kind.title == "volume" and attached and not attached & stopped:
                 continue
             held |= {each.get("NetworkInterfaceId", "") for each in it.get("NatGatewayAddresses", [])}
             if kind.title == "VPC":

@@ -11,7 +11,7 @@ from ansible.module_utils.federation_leftovers import ALL, MOMENT, age, costly, 
 Record = dict[str, Any]
 
 # The worst first.
-STATES = ("overdue", "partly", "ready", "absent")
+STATES = ("overdue", "partly", "stopped", "ready", "absent")
 
 
 def status(name: str, found: Sequence[Record], member_count: int) -> Record:
@@ -41,6 +41,8 @@ def _state_of_one(found: Sequence[Record], member_count: int) -> str:
     if any(each["overdue"] for each in found):
         return "overdue"
     instances = [each for each in found if each["kind"] == "instance"]
+    if instances and all(each["state"] in ("stopping", "stopped") for each in instances):
+        return "stopped"
     roles = [each["role"] for each in instances if each["state"] == "running"]
     gateways = [each["state"] for each in found if each["kind"] == "NAT gateway"]
     runs = len(roles) == len(instances) and "manager" in roles and roles.count("member") >= member_count

@@ -22,4 +22,9 @@ def interrupted(verb: str, federation: str, changes: Sequence[str]) -> str:
             f"down was interrupted. What it had not removed until then{came_to} stands, and is paid for: {see}, and "
             f"go on with {remove}"
         )
+    if verb in ("stop", "start"):
+        return (
+            f"{verb} was interrupted, and what AWS had been asked for until then goes on there: see it with "
+            f"ansible-playbook status.yml {which}, and go on with ansible-playbook {verb}.yml {which}"
+        )
     return f"{verb} was interrupted."

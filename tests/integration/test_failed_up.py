@@ -1,5 +1,7 @@
 """An `up` that fails: the error in one sentence, the last on the screen, and everything removed again, or kept.
 
+What stood before is kept in any case.
+
 Each test takes the account as the one before left it.
 """
 
@@ -130,13 +132,14 @@ def test_up_goes_on_from_there(sandbox: Sandbox) -> None:
     assert "| 0.0 |" in sandbox.playbook("query", federation_member_count=1).stdout
 
 
-def test_a_node_that_cannot_be_reached_is_named_and_everything_removed(sandbox: Sandbox) -> None:
+def test_a_node_that_cannot_be_reached_is_named_and_what_stood_before_stays(sandbox: Sandbox) -> None:
     member, address = node(sandbox, "member")
     # Its agent is online, but a session's user cannot write anywhere: to Ansible, a host that cannot be reached.
     own = Path("/tmp").stat().st_dev
     if sandbox.on_node(member, "stat -c %d /tmp").strip() == str(own):
         pytest.skip("the nodes share this machine's /tmp, which a test must not touch")
     sandbox.on_node(member, "chmod 755 /tmp")
+    before = account(sandbox)
     failed = up(sandbox)
     assert_ends_with(
         failed,
@@ -145,4 +148,7 @@ def test_a_node_that_cannot_be_reached_is_named_and_everything_removed(sandbox: 
         f"Look with: aws ssm start-session --target {member}",
     )
     assert " unreachable=1 " in failed.stdout, str(failed)
-    assert account(sandbox) == empty[sandbox.home]
+    assert (
+        f"  Its instances were there before this run, which therefore removes nothing. {KEPT.strip()}" in failed.stdout
+    )
+    assert account(sandbox) == before

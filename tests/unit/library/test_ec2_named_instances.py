@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.module_utils import ec2_instances
 from botocore.exceptions import ClientError
 
-from library import ec2_named_instances
 from library.ec2_named_instances import (
     METADATA,
     InstanceError,
@@ -101,7 +101,7 @@ class Cloud:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    monkeypatch.setattr(ec2_named_instances, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(ec2_instances, "POLL_SECONDS", 0.001)
     return Cloud()
 
 
@@ -114,6 +114,7 @@ def handle(cloud: Cloud, **parameters: Any) -> Instances:
     }
     defaults |= {"root_volume_gb": 0, "data_volume_gb": 0, "data_device": "/dev/sdf"}
     times = {"user_data": "", "shutdown_behavior": "terminate", "profile_timeout": 5, "wait": True, "timeout": 5}
+    defaults["ids"] = None
     return Instances(cloud, {"scope": SCOPE, **defaults, **times, **parameters})
 
 
@@ -259,6 +260,14 @@ def test_all_are_terminated_and_not_awaited_when_there_is_something_else_to_do(c
     assert {each["State"]["Name"] for each in cloud.instances} == {"shutting-down"}
     assert not ensure_absent(handle(cloud), check_mode=False)["changed"]
     assert {each["State"]["Name"] for each in cloud.instances} == {"terminated"}
+
+
+def test_those_that_are_named_are_terminated_and_no_other(cloud: Cloud) -> None:
+    cloud.add_all()
+    assert not ensure_absent(handle(cloud, ids=[]), check_mode=False)["changed"]
+    gone = ensure_absent(handle(cloud, ids=["i-2"]), check_mode=False)
+    assert (gone["terminated"], cloud.calls) == (["f-member-1"], ["terminate i-2"])
+    assert [each["State"]["Name"] for each in cloud.instances] == ["running", "running", "terminated"]
 
 
 def test_the_dying_are_awaited_but_not_counted(cloud: Cloud) -> None:

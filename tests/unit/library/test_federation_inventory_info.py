@@ -39,6 +39,12 @@ def test_every_finding_is_named(run: Run) -> None:
     )
 
 
+def test_one_that_is_stopped_is_to_be_started(run: Run) -> None:
+    answer = found(run, node("manager", state="stopped"), node("member", 0, "stopping"))
+    said = "The federation agraph is stopped. Start it with: ansible-playbook start.yml -e federation_name=agraph"
+    assert answer["msg"] == said
+
+
 def test_a_member_too_many_and_one_without_a_number(run: Run) -> None:
     answer = found(run, node("manager"), node("member", 0), node("member", 5), node("member"), count=1)
     assert "member 5 (i-member5) is there and should not be, of 1" in answer["msg"]

@@ -115,6 +115,24 @@ def test_the_dead_are_not_listed_and_the_stopped_cost_nothing(aws: Any, run: Run
     assert instances == [(made[2]["InstanceId"], 0.0416), (made[1]["InstanceId"], 0.0)]
 
 
+def test_the_disks_of_the_stopped_are_what_they_cost(aws: Any, run: Run) -> None:
+    ec2 = aws("ec2")
+    both = [*tagged("instance", "agraph"), *tagged("volume", "agraph")]
+    disk = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 73, "VolumeType": "gp3"}}]
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    wanted: dict[str, Any] = {"ImageId": image, "MinCount": 2, "MaxCount": 2, "TagSpecifications": both}
+    made = ec2.run_instances(InstanceType="t3.medium", BlockDeviceMappings=disk, **wanted)["Instances"]
+    assert {each["kind"] for each in look(run, "agraph")["leftovers"]} == {"instance"}
+    ec2.stop_instances(InstanceIds=[made[0]["InstanceId"]])
+    answer = look(run, "agraph")
+    assert sorted((each["kind"], each["cost"]) for each in answer["leftovers"]) == [
+        ("instance", 0.0),
+        ("instance", 0.0416),
+        ("volume", 0.008),
+    ]
+    assert (answer["cost"], answer["costly"]) == (0.0496, "1 instance, 1 volume")
+
+
 def test_a_type_without_a_known_price_is_said_to_be_unknown(aws: Any, run: Run) -> None:
     ec2 = aws("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]

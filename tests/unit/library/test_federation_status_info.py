@@ -37,6 +37,8 @@ WHOLE = [instance("manager"), instance("member", 0), instance("member", 1), GATE
         (WHOLE, "ready"),
         ([*WHOLE, instance("member", 2, state="stopped")], "partly"),
         (WHOLE[1:], "partly"),
+        ([{**each, "state": "stopped"} if each["kind"] == "instance" else each for each in WHOLE], "stopped"),
+        ([instance("manager", state="stopping"), instance("member", 0, state="stopped")], "stopped"),
         ([WHOLE[0], WHOLE[1], GATEWAY], "partly"),
         (WHOLE[:3], "partly"),
         ([*WHOLE[:3], {**GATEWAY, "state": "failed"}], "partly"),

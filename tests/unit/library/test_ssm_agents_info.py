@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import time
 from typing import Any
 
@@ -82,6 +83,30 @@ def test_those_who_are_late_are_looked_at() -> None:
 
     with pytest.raises(Stop, match="i-1"):
         ssm_agents_info.wait(Client({"i-0": 1}), ["i-0", "i-1"], 60, 0.01, look)
+
+
+def test_what_was_heard_before_the_last_start_does_not_count() -> None:
+    def agent(status: str, second: int) -> dict[str, Any]:
+        heard = datetime.datetime(2030, 1, 31, 18, 0, second, tzinfo=datetime.UTC)
+        return {"ping_status": status, "last_ping_date_time": heard}
+
+    started = datetime.datetime(2030, 1, 31, 18, 0, 30, tzinfo=datetime.UTC)
+    assert ssm_agents_info.online(agent("Online", 31), started)
+    assert not ssm_agents_info.online(agent("Online", 29), started)
+    assert not ssm_agents_info.online(agent("ConnectionLost", 31), started)
+    assert ssm_agents_info.online(agent("Online", 29), None)
+    assert not ssm_agents_info.online({}, None)
+
+    class Restarted(Client):
+        def describe_instance_information(self, **asked: Any) -> dict[str, Any]:
+            listed = super().describe_instance_information(**asked)["InstanceInformationList"]
+            heard = datetime.datetime(2030, 1, 31, 18, 0, 10 * self.rounds, tzinfo=datetime.UTC)
+            return {"InstanceInformationList": [{**each, "LastPingDateTime": heard} for each in listed]}
+
+    client = Restarted({"i-0": 1})
+    said = {"i-0": "2030-01-31T18:00:30+00:00"}
+    _, late, _ = ssm_agents_info.wait(client, ["i-0"], 5, 0.01, launched=said)
+    assert (late, client.rounds) == ([], 3)
 
 
 def test_late_ones_are_named_with_seconds_and_remedy() -> None:

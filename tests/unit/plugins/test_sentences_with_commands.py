@@ -41,6 +41,7 @@ def test_secrets_and_what_is_for_one_run_are_not_repeated() -> None:
         "federation_agraph_password": "hush",
         "federation_take_over": True,
         "federation_on_failure": "keep",
+        "federation_discard_data": True,
         "federation_query": "SELECT *",
         "federation_query_file": "q.rq",
         "federation_tunnel_port": 18035,
@@ -70,3 +71,8 @@ def test_an_interrupted_down_and_query() -> None:
         "down was interrupted. What it had not removed until then (1 change, the last: x) stands, and is paid for: "
     )
     assert interrupted("query", "agraph", []) == "query was interrupted."
+    assert interrupted("stop", "agraph", []) == (
+        "stop was interrupted, and what AWS had been asked for until then goes on there: see it with "
+        "ansible-playbook status.yml -e federation_name=agraph, and go on with "
+        "ansible-playbook stop.yml -e federation_name=agraph"
+    )
