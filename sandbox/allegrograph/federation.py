@@ -1,6 +1,7 @@
 """Federations: what a session's specification means, and one answer over many repositories."""
 
 import contextlib
+import hashlib
 import itertools
 import re
 import threading
@@ -129,8 +130,18 @@ class FederatedView:
         self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0, *, graphs: bool = True
     ) -> Iterator[str]:
         """The same as text: N-Quads, or without their graphs N-Triples."""
-        for _, subject, predicate, object_, graph in self.rows(pattern, limit, offset):
-            yield f"{subject} {predicate} {object_} {f'{graph} ' if graph and graphs else ''}.\n"
+        most = None if limit is None else limit + offset
+        asked = ((member, self._graphs(member, pattern.graphs)) for member in self.members)
+        found = itertools.chain.from_iterable(
+            member.blocks(replace(pattern, graphs=chosen), most, graphs=graphs)
+            for member, chosen in asked
+            if chosen is not None
+        )
+        if limit is None and not offset:
+            yield from found
+        else:
+            lines = (f"{line}\n" for block in found for line in block.removesuffix("\n").split("\n"))
+            yield from itertools.islice(lines, offset, most)
 
     def contexts(self) -> list[str]:
         """The named graphs that hold something in some member."""
@@ -140,11 +151,13 @@ class FederatedView:
     def duplicates(self, mode: str) -> Iterator[Row]:
         """Each triple that says again what an earlier one said, in the same or another member."""
         width = 5 if mode == "spog" else 4
-        seen: set[tuple[object, ...]] = set()
+        seen: set[bytes] = set()
         for row in self.rows():
-            if row[1:width] in seen:
+            # No term has a line end in it.
+            digest = hashlib.blake2b("\n".join(row[1:width]).encode(), digest_size=16).digest()
+            if digest in seen:
                 yield row
-            seen.add(row[1:width])
+            seen.add(digest)
 
 
 def _at_once[T](tasks: Sequence[Callable[[], T]]) -> list[T]:
@@ -165,7 +178,7 @@ def _gather(members: Sequence[AnyMember]) -> Mirror:
                     _load_default(mirror, number, member, spool)
             wanted = [each for each in member.contexts() if not member.graphs or each in member.graphs]
             if wanted:
-                mirror.add([row[1:] for row in member.rows(Pattern(graphs=wanted), None)])
+                mirror.add(row[1:] for row in member.rows(Pattern(graphs=wanted), None))
     return mirror
 
 

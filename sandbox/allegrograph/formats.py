@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import pyoxigraph
 from pyoxigraph import DefaultGraph, RdfFormat
 
-from sandbox.allegrograph import terms
+from sandbox.allegrograph import json_elements, terms
 from sandbox.allegrograph.mirror import quads_of
 from sandbox.allegrograph.refusal import RefusedError, malformed_data
 from sandbox.allegrograph.views import Quad, Row
@@ -245,11 +245,21 @@ def _trix(source: Bytes) -> Iterator[Quad]:
                 yield subject, predicate, object_, name
 
 
-def quads_of_json(document: object, namespaces: Mapping[str, str]) -> Iterator[Quad]:
+def json_entries(source: Bytes) -> Iterator[object]:
+    """The entries of a JSON list, one by one."""
+    try:
+        yield from json_elements.elements(source)
+    except json_elements.NoArrayError as error:
+        raise malformed_data("A list of statements is needed.") from error
+    except UnicodeDecodeError as error:
+        raise malformed_data(f"The body is not text in UTF-8: {error}") from error
+    except ValueError as error:
+        raise malformed_data(f"The body is not JSON: {error}") from error
+
+
+def quads_of_json(entries: Iterable[object], namespaces: Mapping[str, str]) -> Iterator[Quad]:
     """The quads of AllegroGraph's JSON form: lists of three to five, the graph null for the default one."""
-    if not isinstance(document, list):
-        raise malformed_data("A list of statements is needed.")
-    for entry in document:
+    for entry in entries:
         if not isinstance(entry, list) or not 3 <= len(entry) <= 5 or not all(isinstance(x, str) for x in entry[:3]):
             raise malformed_data(f"{json.dumps(entry)[:200]} is not a statement.")
         graph = entry[3] if len(entry) > 3 else None

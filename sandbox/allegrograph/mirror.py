@@ -4,6 +4,7 @@ An Oxigraph store holds a set. So copy k of a quad lives in a graph of its own, 
 union of all graphs, which Oxigraph does not merge. Queries by graph name see the first copies only.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
@@ -17,6 +18,8 @@ from sandbox.allegrograph.views import Quad, View
 PRIVATE = "urn:x-agraph:"
 _BULK = 50_000
 """From so many quads on Oxigraph's bulk loader is worth its files."""
+
+_BATCH = 1000
 
 Graph = NamedNode | BlankNode | DefaultGraph
 _SUSPECT = re.compile(terms.REWRITABLE.pattern.encode())
@@ -128,30 +131,39 @@ class Mirror:
             self.store.clear_graph(graph)
         self._copies.pop(name, None)
 
-    def add(self, rows: Sequence[Quad]) -> None:
+    def add(self, rows: Iterable[Quad]) -> None:
         """Add quads, each as a further copy where it is there already."""
-        self._add_all(rows)
-        self.size += len(rows)
+        self.size += self._add_all(rows)
 
-    def _add_all(self, rows: Iterable[Quad]) -> None:
-        batch: list[Quad] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) == 1000:
-                self._add_batch(batch)
-                batch = []
-        self._add_batch(batch)
+    def _add_all(self, rows: Iterable[Quad]) -> int:
+        added = 0
+        for batch in itertools.batched(rows, _BATCH):
+            self._add_batch(batch)
+            added += len(batch)
+        return added
 
     def _add_batch(self, batch: Sequence[Quad]) -> None:
+        """Add those together that are new; the others, and those that only look new, one by one."""
+        fresh: set[pyoxigraph.Quad] = set()
+        others: list[tuple[str, pyoxigraph.Quad]] = []
+        rewritable: list[str] = []
         for row, quad in zip(batch, quads_of(batch), strict=True):
+            if terms.REWRITABLE.fullmatch(row[2]):
+                rewritable.append(row[2])
+                others.append((row[3], quad))
+            elif quad in fresh or quad in self.store:
+                others.append((row[3], quad))
+            else:
+                fresh.add(quad)
+        self.store.extend(fresh)
+        for graph, quad in others:
             if quad in self.store:
-                copy = self._count(quad, row[3])
-                self._copies[row[3]] = max(copy, self._copies.get(row[3], 0))
-                self.store.add(self._copy(quad, row[3], copy))
+                copy = self._count(quad, graph)
+                self._copies[graph] = max(copy, self._copies.get(graph, 0))
+                self.store.add(self._copy(quad, graph, copy))
             else:
                 self.store.add(quad)
-            if terms.REWRITABLE.fullmatch(row[2]):
-                self.note_originals([row[2]])
+        self.note_originals(rewritable)
 
     def remove(self, rows: Sequence[Quad]) -> None:
         """Remove one copy for each quad given."""
@@ -182,13 +194,8 @@ class Mirror:
 
     def note_originals(self, texts: Iterable[str]) -> None:
         """Remember how literals were spelt that Oxigraph may spell otherwise."""
-        batch: list[str] = []
-        for text in texts:
-            batch.append(text)
-            if len(batch) == 1000:
-                self._note_batch(batch)
-                batch = []
-        self._note_batch(batch)
+        for batch in itertools.batched(texts, _BATCH):
+            self._note_batch(batch)
 
     def _note_batch(self, batch: Sequence[str]) -> None:
         scratch = Store()
