@@ -110,6 +110,10 @@ class DirectChange:
         condition, values = pattern.where()
         return self._remove(condition, values)
 
+    def remove_stored(self, source: str) -> int:
+        """Remove the triples whose ids another table of the connection has; how many were removed."""
+        return self._remove(f"id IN (SELECT id FROM {source})", [])
+
     def _remove(self, condition: str, values: Sequence[object]) -> int:
         counted = f"SELECT count(*) FROM (SELECT 1 FROM main.quad{_where(condition)} LIMIT {REMEMBERED + 1})"
         if self.connection.execute(counted, values).fetchone()[0] > REMEMBERED:
@@ -203,9 +207,7 @@ class OverlayChange:
 
     def apply(self, change: DirectChange) -> None:
         """Put the overlay into the repository, inside the transaction of a direct change on the same connection."""
-        gone = [each for (each,) in self.connection.execute("SELECT id FROM temp.gone")]
-        if gone:
-            change.remove(Pattern(ids=gone))
+        change.remove_stored("temp.gone")
         change.add_stored("temp.added")
 
     def discard(self) -> None:

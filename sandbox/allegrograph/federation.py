@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from sandbox.allegrograph import terms
-from sandbox.allegrograph.members import LocalMember, RemoteMember, everything
-from sandbox.allegrograph.mirror import Mirror, suspects
+from sandbox.allegrograph.members import LocalMember, RemoteMember
+from sandbox.allegrograph.mirror import Mirror
 from sandbox.allegrograph.refusal import RefusedError
+from sandbox.allegrograph.spools import Spool
 from sandbox.allegrograph.store import Settings
 from sandbox.allegrograph.targets import Place, Readable, read_only
 from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
@@ -23,7 +24,6 @@ from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
 _TOKEN = re.compile(r"\s*(?:(<[^>]*>)|(\+)|(\()|(\))|\{([^}]*)\}|\[([^\]]*)\]|([^\s<>+(){}\[\]]+))")
 AnyMember = LocalMember | RemoteMember
 _AT_ONCE = 8
-_BLOCK = 1 << 17
 _KEPT_FEDERATIONS = 2
 _KEPT_SECONDS = 600.0
 
@@ -182,40 +182,12 @@ def _gather(members: Sequence[AnyMember]) -> Mirror:
     return mirror
 
 
-def _fetched(member: AnyMember) -> "Spool":
-    if member.graphs and "" not in member.graphs:
-        return Spool(None)
-    return Spool(member)
-
-
-class Spool:
-    """The default graph of a member on its way into the SPARQL copy: counts lines and notes odd literals."""
-
-    def __init__(self, member: AnyMember | None) -> None:
-        self._file = everything(member) if member else None
-        self.lines = 0
-        self.suspects: set[str] = set()
-        self._block = b""
-        self._position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes; blocks of whole lines are looked through as they pass."""
-        if self._position >= len(self._block) and self._file:
-            self._block, self._position = self._file.read(_BLOCK) + self._file.readline(), 0
-            self.lines += self._block.count(b"\n")
-            self.suspects |= suspects(self._block)
-        start = self._position
-        self._position = len(self._block) if size < 0 else start + size
-        return self._block[start : self._position]
-
-    def close(self) -> None:
-        """Remove the temporary file."""
-        if self._file:
-            self._file.close()
+def _fetched(member: AnyMember) -> Spool:
+    return Spool(member if not member.graphs or "" in member.graphs else None)
 
 
 def _load_default(mirror: Mirror, number: int, member: AnyMember, spool: Spool) -> None:
-    new = mirror.load_member(number, spool)
+    new = mirror.load_member(number, spool.path)
     mirror.note_originals(spool.suspects)
     graph = mirror.member_graph(number)
     missing_copies = spool.lines - new

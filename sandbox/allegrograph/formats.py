@@ -123,13 +123,16 @@ def _oxigraph(
     source: Bytes, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
 ) -> Iterator[Quad]:
     text = names.text
+    # For XML the parser does not say where it was.
+    given = _LineByLine(source) if format_ == RdfFormat.RDF_XML else None
     try:
-        for quad in pyoxigraph.parse(_Readable(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
+        for quad in pyoxigraph.parse(given or _Readable(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
             graph = "" if isinstance(quad.graph_name, DefaultGraph) else text(quad.graph_name)
             yield text(quad.subject), text(quad.predicate), text(quad.object), graph
     except (SyntaxError, ValueError) as error:
         words = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
         words = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + first_line}", words)
+        words += f", at line {given.line}" if given else ""
         raise malformed_data(f"The data does not parse: {words}") from error
 
 
@@ -196,6 +199,28 @@ class _Readable:
 
     def read(self, size: int = -1) -> bytes:
         return self._source.read(size)
+
+
+class _LineByLine:
+    """A source that gives no more than a line at a time, so that what it gave last is where its reader is."""
+
+    def __init__(self, source: Bytes) -> None:
+        self._source = source
+        self._block = b""
+        self._position = 0
+        self._ended = True
+        self.line = 0
+
+    def read(self, size: int = -1) -> bytes:
+        if self._position >= len(self._block):
+            self._block, self._position = self._source.read(_BLOCK), 0
+        start = self._position
+        self._position = self._block.find(b"\n", start, start + size) + 1 or min(start + size, len(self._block))
+        piece = self._block[start : self._position]
+        if piece:
+            self.line += self._ended
+            self._ended = piece.endswith(b"\n")
+        return piece
 
 
 class _WithoutAttributes:

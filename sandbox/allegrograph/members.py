@@ -4,10 +4,9 @@ import base64
 import contextlib
 import http.client
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlencode, urlsplit
 
 from sandbox.allegrograph import json_elements
@@ -21,8 +20,14 @@ ANSWER_TIMEOUT = 300.0
 """Seconds of silence in an answer until a member is given up."""
 FOR_QUERY = "X-Federated-Query"
 """The header that tells a member that a federation reads it for a query; a real server does not mind."""
-_IN_MEMORY = 1 << 22
 _BLOCK = 1 << 17
+
+
+class Sink(Protocol):
+    """Something to write bytes to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take what comes next."""
 
 
 class Member(Protocol):
@@ -55,7 +60,7 @@ class Member(Protocol):
     def blocks(self, pattern: Pattern, limit: int | None, *, graphs: bool) -> Iterator[str]:
         """The same as whole lines of N-Quads, or without their graphs of N-Triples."""
 
-    def default_triples(self, spool: IO[bytes]) -> None:
+    def default_triples(self, spool: Sink) -> None:
         """Write the default graph's triples as N-Triples."""
 
     def duplicates(self) -> Iterator[Row]:
@@ -105,7 +110,7 @@ class LocalMember:
         with self.repository.reading(self.filters) as view:
             yield from view.blocks(pattern, limit, graphs=graphs)
 
-    def default_triples(self, spool: IO[bytes]) -> None:
+    def default_triples(self, spool: Sink) -> None:
         """Write the default graph's triples as N-Triples."""
         with self.repository.reading(self.filters) as view:
             for block in view.blocks(Pattern(graphs=("",))):
@@ -214,7 +219,7 @@ class RemoteMember:
         if rest:
             yield rest.decode()
 
-    def default_triples(self, spool: IO[bytes]) -> None:
+    def default_triples(self, spool: Sink) -> None:
         """Write the default graph's triples as N-Triples."""
         for chunk in self._chunks("/statements", "application/n-triples", [("context", "null")]):
             spool.write(chunk)
@@ -260,11 +265,3 @@ def _parameters(pattern: Pattern, limit: int | None) -> list[tuple[str, str]]:
     if limit is not None:
         result.append(("limit", str(limit)))
     return result
-
-
-def everything(member: Member) -> IO[bytes]:
-    """The default graph's triples of a member in a temporary file, in memory while it is small."""
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
-    member.default_triples(spool)
-    spool.seek(0)
-    return spool

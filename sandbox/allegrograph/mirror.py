@@ -4,9 +4,9 @@ An Oxigraph store holds a set. So copy k of a quad lives in a graph of its own, 
 union of all graphs, which Oxigraph does not merge. Queries by graph name see the first copies only.
 """
 
+import functools
 import itertools
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 import pyoxigraph
@@ -22,11 +22,6 @@ _BULK = 50_000
 _BATCH = 1000
 
 Graph = NamedNode | BlankNode | DefaultGraph
-_SUSPECT = re.compile(terms.REWRITABLE.pattern.encode())
-_HINT = re.compile(
-    rb"""\^\^<http://www\.w3\.org/2001/XMLSchema#(?!string>|integer>)"""
-    rb"""|"(?!0"|-?[1-9])[^"\\\n]*"\^\^<http://www\.w3\.org/2001/XMLSchema#integer>"""
-)
 
 
 class Blocks:
@@ -53,17 +48,15 @@ def copy_name(graph: str, copy: int) -> str:
     return graph if copy == 0 else f"<{PRIVATE}copy:{copy}:{quote(graph, safe='')}>"
 
 
+@functools.lru_cache(1000)
+def _copy_node(graph: str, copy: int) -> NamedNode:
+    return NamedNode(copy_name(graph, copy)[1:-1])
+
+
 def quads_of(rows: Iterable[Quad]) -> Iterator[pyoxigraph.Quad]:
     """Oxigraph's quads of exact ones."""
     text = "".join(f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for s, p, o, g in rows)
     return iter(pyoxigraph.parse(text, RdfFormat.N_QUADS, lenient=True))
-
-
-def suspects(lines: bytes) -> set[str]:
-    """The literals in lines of N-Triples that Oxigraph may spell otherwise."""
-    if not _HINT.search(lines):
-        return set()
-    return {found.decode() for line in lines.splitlines() if _HINT.search(line) for found in _SUSPECT.findall(line)}
 
 
 class Mirror:
@@ -106,16 +99,11 @@ class Mirror:
         load = self.store.bulk_load if size > _BULK else self.store.load
         load(Blocks(blocks), RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]
 
-    def load_member(self, number: int, triples: object) -> int:
+    def load_member(self, number: int, path: str) -> int:
         """Load a federation member's N-Triples into a graph that stands for its default graph; how many are new."""
         name = self.member_graph(number)
         before = len(self.store)
-        self.store.bulk_load(
-            triples,  # type: ignore[arg-type]
-            RdfFormat.N_TRIPLES,
-            to_graph=NamedNode(name[1:-1]),
-            lenient=True,
-        )
+        self.store.bulk_load(path=path, format=RdfFormat.N_TRIPLES, to_graph=NamedNode(name[1:-1]), lenient=True)
         return len(self.store) - before
 
     def member_graph(self, number: int) -> str:
@@ -143,42 +131,42 @@ class Mirror:
         return added
 
     def _add_batch(self, batch: Sequence[Quad]) -> None:
-        """Add those together that are new; the others, and those that only look new, one by one."""
-        fresh: set[pyoxigraph.Quad] = set()
-        others: list[tuple[str, pyoxigraph.Quad]] = []
-        rewritable: list[str] = []
+        """Add quads together, but those one by one that Oxigraph may spell otherwise: only it knows what they equal."""
+        together: set[pyoxigraph.Quad] = set()
+        singly: list[tuple[Quad, pyoxigraph.Quad]] = []
         for row, quad in zip(batch, quads_of(batch), strict=True):
             if terms.REWRITABLE.fullmatch(row[2]):
-                rewritable.append(row[2])
-                others.append((row[3], quad))
-            elif quad in fresh or quad in self.store:
-                others.append((row[3], quad))
+                singly.append((row, quad))
             else:
-                fresh.add(quad)
-        self.store.extend(fresh)
-        for graph, quad in others:
-            if quad in self.store:
-                copy = self._count(quad, graph)
-                self._copies[graph] = max(copy, self._copies.get(graph, 0))
-                self.store.add(self._copy(quad, graph, copy))
-            else:
-                self.store.add(quad)
-        self.note_originals(rewritable)
+                together.add(self._next_copy(quad, row[3], together))
+        self.store.extend(together)
+        for row, quad in singly:
+            self.store.add(self._next_copy(quad, row[3], ()))
+        self.note_originals(row[2] for row, _ in singly)
+
+    def _next_copy(self, quad: pyoxigraph.Quad, graph: str, waiting: Container[pyoxigraph.Quad]) -> pyoxigraph.Quad:
+        copy = self._count(quad, graph, waiting)
+        if copy > self._copies.get(graph, 0):
+            self._copies[graph] = copy
+        return self._copy(quad, graph, copy)
 
     def remove(self, rows: Sequence[Quad]) -> None:
         """Remove one copy for each quad given."""
         for row, quad in zip(rows, quads_of(rows), strict=True):
-            count = self._count(quad, row[3])
+            count = self._count(quad, row[3], ())
             if count:
                 self.store.remove(self._copy(quad, row[3], count - 1))
         self.size -= len(rows)
 
-    def _count(self, quad: pyoxigraph.Quad, graph: str) -> int:
+    def _count(self, quad: pyoxigraph.Quad, graph: str, waiting: Container[pyoxigraph.Quad]) -> int:
         """How many copies there are; they are numbered without gaps, so halving finds it."""
-        low, high = 0, self._copies.get(graph, 0) + 1
+        if quad not in waiting and quad not in self.store:
+            return 0
+        low, high = 1, self._copies.get(graph, 0) + 1
         while low < high:
             middle = (low + high) // 2
-            if self._copy(quad, graph, middle) in self.store:
+            each = self._copy(quad, graph, middle)
+            if each in waiting or each in self.store:
                 low = middle + 1
             else:
                 high = middle
@@ -188,7 +176,7 @@ class Mirror:
     def _copy(quad: pyoxigraph.Quad, graph: str, copy: int) -> pyoxigraph.Quad:
         if copy == 0:
             return quad
-        return pyoxigraph.Quad(quad.subject, quad.predicate, quad.object, NamedNode(copy_name(graph, copy)[1:-1]))
+        return pyoxigraph.Quad(quad.subject, quad.predicate, quad.object, _copy_node(graph, copy))
 
     # Exact terms
 

@@ -1,8 +1,8 @@
-"""How fast the stand-in for AllegroGraph loads and answers, and what it keeps in memory: python -m tests.benchmarks.triples.
+"""How fast the stand-in for AllegroGraph loads and answers, and what it keeps: python -m tests.benchmarks.triples.
 
 One server is loaded with each number of statements, each request a transaction of its own and then in a session; then
 several servers are loaded at the same time and asked as a federation. A server's processor time tells what it would do
-with a core for itself, however busy the machine is.
+with a core for itself, however busy the machine is. Files count as much as memory: in the sandbox they are memory, too.
 """
 
 from __future__ import annotations
@@ -75,6 +75,12 @@ class Node:
 
     client: Client
     process: subprocess.Popen[str]
+    data: Path
+
+    @property
+    def stored(self) -> int:
+        """Bytes of files."""
+        return sum(each.stat().st_size for each in self.data.rglob("*") if each.is_file())
 
     @property
     def resident(self) -> int:
@@ -126,8 +132,9 @@ def nodes(number: int, folder: Path) -> Iterator[list[Node]]:
         found = []
         for each in range(number):
             words = ["--host", "127.0.0.1", "--port", str(10135 + each), "--main-port-for-sessions"]
+            data = folder / f"node-{each}"
             process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.allegrograph", *words, "--data", str(folder / f"node-{each}")],
+                [sys.executable, "-m", "sandbox.allegrograph", *words, "--data", str(data)],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -138,7 +145,7 @@ def nodes(number: int, folder: Path) -> Iterator[list[Node]]:
             assert "ready" in process.stdout.readline()
             client = Client(10135 + each, patience=600)
             assert client.call("PUT", "/repositories/r").status == 204
-            found.append(Node(client, process))
+            found.append(Node(client, process, data))
         yield found
 
 
@@ -154,15 +161,17 @@ class Report:
         processor, began = node.processor, time.monotonic()
         result = work()
         seconds, used = time.monotonic() - began, node.processor - processor
-        self.note(what, statements, seconds, used, node.resident, node.peak)
+        self.note(what, statements, seconds, used, [node])
         return result
 
-    def note(self, what: str, statements: int, seconds: float, used: float, resident: int, peak: int) -> None:
+    def note(self, what: str, statements: int, seconds: float, used: float, among: list[Node]) -> None:
         """Print and keep a line."""
         rate = statements / max(used, 0.01)
+        resident, peak, stored = (sum(getattr(node, name) for node in among) for name in ("resident", "peak", "stored"))
         print(
             f"{what:<44}{statements:>10,} {seconds:8.2f} s {used:8.2f} s CPU {rate:>11,.0f}/s CPU"
-            f" {resident >> 20:>6} MiB {peak >> 20:>6} MiB peak {resident / max(statements, 1):8.0f} B each",
+            f" {resident >> 20:>6} MiB {peak >> 20:>6} MiB peak {stored >> 20:>5} MiB of files"
+            f" {(resident + stored) / max(statements, 1):6.0f} B each",
             flush=True,
         )
         self.found.append(
@@ -173,6 +182,7 @@ class Report:
                 "processor_seconds": round(used, 2),
                 "resident_bytes": resident,
                 "peak_bytes": peak,
+                "stored_bytes": stored,
             }
         )
 
@@ -180,40 +190,35 @@ class Report:
 def one_server(report: Report, folder: Path, statements: int) -> None:
     """Load one server in both ways, and ask it."""
     files = uploads(folder, statements)
-    for way in ("autocommit", "session"):
-        with tempfile.TemporaryDirectory(dir=folder) as data, nodes(1, Path(data)) as (node,):
-            client = node.client
-            if way == "autocommit":
-                report.add("load, autocommit", node, statements, lambda: node.load(files, "/repositories/r", False))
-                continue
-            report.add("load, session and commit", node, statements, lambda: node.load_in_session(files))
+    with tempfile.TemporaryDirectory(dir=folder) as data, nodes(1, Path(data)) as (node,):
+        report.add("load, autocommit", node, statements, lambda: node.load(files, "/repositories/r", False))
+    with tempfile.TemporaryDirectory(dir=folder) as data, nodes(1, Path(data)) as (node,):
+        report.add("load, session and commit", node, statements, lambda: node.load_in_session(files))
+        ask_one(report, node, statements)
+        report.add("load in a session after a query", node, statements, lambda: node.load_in_session(files))
 
-            def ask(query: str, client: Client = client) -> object:
-                return client.values("r", query)
 
-            def page(client: Client = client) -> object:
-                chosen = {"limit": "1000", "offset": str(statements // 2)}
-                return client.call("GET", "/repositories/r/statements", chosen).json
+def ask_one(report: Report, node: Node, statements: int) -> None:
+    """Read and query what a server has."""
 
-            def lookup(client: Client = client) -> object:
-                chosen = {"subj": "<http://example.org/data/person/77>"}
-                return client.call("GET", "/repositories/r/statements", chosen).json
+    def get(what: str, accept: str = "application/json", **parameters: str) -> Callable[[], str]:
+        return lambda: node.client.call("GET", f"/repositories/r/{what}", parameters, accept=accept).text
 
-            def export(accept: str, client: Client = client) -> object:
-                return len(client.call("GET", "/repositories/r/statements", accept=accept).text)
+    def ask(query: str) -> Callable[[], object]:
+        return lambda: node.client.values("r", query)
 
-            size = report.add("size", node, statements, lambda: client.call("GET", "/repositories/r/size").json)
-            assert size == statements
-            report.add("statements, a page from the middle", node, statements, page)
-            report.add("statements of one subject", node, statements, lookup)
-            report.add("export as N-Triples", node, statements, lambda: export("application/n-triples"))
-            report.add("export as JSON", node, statements, lambda: export("application/json"))
-            counted = report.add("COUNT, the first query", node, statements, lambda: ask(COUNT))
-            assert counted == [[f'"{statements}"^^<{XSD}integer>']]
-            report.add("COUNT again", node, statements, lambda: ask(COUNT))
-            report.add("GROUP BY", node, statements, lambda: ask(GROUPED))
-            report.add("a look-up", node, statements, lambda: ask(LOOKUP))
-            report.add("load in a session after a query", node, statements, lambda: node.load_in_session(files[:1]))
+    assert report.add("size", node, statements, get("size")) == str(statements)
+    page = get("statements", limit="1000", offset=str(statements // 2))
+    report.add("statements, a page from the middle", node, statements, page)
+    subject = get("statements", subj="<http://example.org/data/person/77>")
+    report.add("statements of one subject", node, statements, subject)
+    report.add("export as N-Triples", node, statements, get("statements", "application/n-triples"))
+    report.add("export as JSON", node, statements, get("statements"))
+    counted = report.add("COUNT, the first query", node, statements, ask(COUNT))
+    assert counted == [[f'"{statements}"^^<{XSD}integer>']]
+    report.add("COUNT again", node, statements, ask(COUNT))
+    report.add("GROUP BY", node, statements, ask(GROUPED))
+    report.add("a look-up", node, statements, ask(LOOKUP))
 
 
 def federation(report: Report, folder: Path, members: int, each: int) -> None:
@@ -225,14 +230,18 @@ def federation(report: Report, folder: Path, members: int, each: int) -> None:
 
         def note(what: str) -> None:
             used = sum(node.processor for node in found) - processor
-            resident, peak = sum(node.resident for node in found), sum(node.peak for node in found)
-            report.note(what, members * each, time.monotonic() - began, used, resident, peak)
+            report.note(what, members * each, time.monotonic() - began, used, found)
 
         note(f"load, {members} members at the same time")
         client = found[0].client
         address = "<http://test:xyzzy@127.0.0.1:{}/repositories/r>"
         session = client.session(store=" + ".join(address.format(node.client.port) for node in found))
-        for query, what in ((COUNT, "the first COUNT"), (COUNT, "COUNT again"), (GROUPED, "GROUP BY"), (LOOKUP, "a look-up")):
+        for query, what in (
+            (COUNT, "the first COUNT"),
+            (COUNT, "COUNT again"),
+            (GROUPED, "GROUP BY"),
+            (LOOKUP, "a look-up"),
+        ):
             began, processor = time.monotonic(), sum(node.processor for node in found)
             answer = client.values(session, query)
             assert query != COUNT or answer == [[f'"{members * each}"^^<{XSD}integer>']], answer
@@ -243,7 +252,9 @@ def federation(report: Report, folder: Path, members: int, each: int) -> None:
 def main() -> int:
     """Measure what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.triples", description=__doc__)
-    parser.add_argument("--statements", default="100000,1000000", help="for one server; commas between (100000,1000000)")
+    parser.add_argument(
+        "--statements", default="100000,1000000", help="for one server; commas between (100000,1000000)"
+    )
     parser.add_argument("--members", type=int, default=4, help="of the federation; 0 for none (4)")
     parser.add_argument("--each", type=int, default=1_250_000, help="statements of a member (1250000)")
     parser.add_argument("--result", type=Path, default=ROOT / ".cache/bench/triples.json", help="where it is kept")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import itertools
 import json
+import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from agraph_bench import Client
@@ -17,7 +18,7 @@ from sandbox.allegrograph import federation, formats
 from sandbox.allegrograph.mirror import Mirror
 from sandbox.allegrograph.store import Repository
 from sandbox.allegrograph.targets import SessionTarget
-from sandbox.allegrograph.views import Filters
+from sandbox.allegrograph.views import EVERYTHING, Filters
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 COUNT = "select (count(*) as ?n) { ?s ?p ?o }"
@@ -81,7 +82,7 @@ class Steps:
         return 0
 
 
-def test_what_a_load_in_a_session_takes_grows_as_its_statements_do(tmp_path: Path) -> None:
+def test_the_work_of_loads_and_deletions_grows_as_their_statements_do(tmp_path: Path) -> None:
     taken = []
     for number in (FEW, MANY):
         repository = Repository("", "r", tmp_path / str(number))
@@ -97,6 +98,13 @@ def test_what_a_load_in_a_session_takes_grows_as_its_statements_do(tmp_path: Pat
             assert [row[1] for row in view.rows(limit=2, offset=number)] == ["<ex://s0>", "<ex://s1>"]
             ids = [row[0] for row in view.rows()]
             assert ids == sorted(ids)
+        with session.writing() as place:
+            document = io.BytesIO(b"<ex://last> <ex://p> <ex://o> .\n")
+            assert place.change.remove(EVERYTHING) == 2 * number
+            assert place.change.add(formats.parsed(document, "application/n-triples", None, None)) == 1
+        session.commit()
+        with repository.reading() as committed:
+            assert [row[1:4] for row in committed.rows()] == [("<ex://last>", "<ex://p>", "<ex://o>")]
         session.close()
         repository.close()
         taken.append(steps.taken)
@@ -158,9 +166,7 @@ def test_memory_does_not_grow_with_a_document(kind: str, made: Callable[[int], I
     assert peak(lambda: read(20_000)) < 1.5 * peak(lambda: read(5_000)) + 50_000
 
 
-def test_memory_of_answers_does_not_grow_with_them(
-    client: Client, more_servers: Callable[..., Client]
-) -> None:
+def test_memory_of_answers_does_not_grow_with_them(client: Client, more_servers: Callable[..., Client]) -> None:
     member = more_servers()
     member.call("PUT", "/repositories/r")
     member.load("r", lines(20_000))
@@ -175,17 +181,23 @@ def test_memory_of_answers_does_not_grow_with_them(
     assert peak(lambda: read(20_000)) < 2 * peak(lambda: read(5_000))
     text = "".join(view.blocks(limit=30, offset=19_990))
     assert text.splitlines() == lines(20_000).splitlines()[-10:]
-    assert list(itertools.islice(view.rows(offset=19_999), 2))[0][1] == "<ex://s19999>"
+    assert [row[1] for row in view.rows(offset=19_999)] == ["<ex://s19999>"]
 
 
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+DESCRIBED = "<rdf:Description rdf:about='ex://a'>\n<e:p xmlns:e='ex://' rdf:resource='ex://o'/>\n</rdf:Description>\n"
 WRONG = [
     ("application/n-triples", "<ex://a> <ex://p> <ex://o> .\n" * 3000 + "<ex://a> <ex://p> .\n", "line 3001"),
     ("application/n-quads", "<ex://a> <ex://p> <ex://o> <ex://g> .\n" * 3000 + '<ex://a> <ex://p> "x\n', "line 3001"),
     ("text/turtle", "<ex://a> <ex://p> <ex://o> .\n" * 3000 + "<ex://a> <ex://p> unknown:x .\n", "line 3001"),
     ("application/trig", "<ex://a> <ex://p> <ex://o> .\n" * 3000 + "<ex://g> { <ex://a> }\n", "line 3001"),
-    ("application/json", '[["<ex://a>", "<ex://p>", "<ex://o>"],\n' * 1 + '["<ex://a>" "<ex://p>"]]', "line 2 column 13"),
+    (
+        "application/json",
+        '[["<ex://a>", "<ex://p>", "<ex://o>"],\n' * 1 + '["<ex://a>" "<ex://p>"]]',
+        "line 2 column 13",
+    ),
     ("application/ld+json", '{"@id": "ex://a",\n "ex://p" 7}', "line 2 column 11"),
-    ("application/rdf+xml", "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>\n</rdf:Other>", ""),
+    ("application/rdf+xml", f"<rdf:RDF xmlns:rdf='{RDF}'>\n" + DESCRIBED * 3000 + "</rdf:Other>", "line 9002"),
     ("application/trix", "<TriX>\n<graph>\n</TriX>", "line 3"),
 ]
 
@@ -210,11 +222,37 @@ def test_data_that_does_not_parse_leaves_nothing(
 def test_data_that_does_not_unpack_leaves_nothing(
     client: Client, repository: str, kind: str, spoil: Callable[[bytes], bytes]
 ) -> None:
-    text = lines(MANY)
+    text = lines(FEW)
     if kind == "application/json":
-        text = json.dumps([["<ex://s>", "<ex://p>", f'"{each}"'] for each in range(MANY)])
+        text = json.dumps([["<ex://s>", "<ex://p>", f'"{each}"'] for each in range(FEW)])
     data = spoil(gzip.compress(text.encode()))
     packed = {"Content-Encoding": "gzip"}
     answer = client.call("POST", "/repositories/r/statements", None, data, kind, headers=packed)
     assert (answer.status, answer.text[:16]) == (400, "MALFORMED DATA: ")
     assert client.call("GET", "/repositories/r/size").text == "0"
+
+
+@pytest.mark.parametrize("kind", ["application/n-triples", "text/turtle", "application/json", "application/rdf+xml"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_a_client_that_goes_away_in_the_middle_leaves_nothing(
+    client: Client, repository: str, kind: str, packed: bool
+) -> None:
+    text = lines(FEW)
+    if kind == "application/json":
+        text = json.dumps([["<ex://s>", "<ex://p>", f'"{each}"'] for each in range(FEW)])
+    elif kind == "application/rdf+xml":
+        text = f"<rdf:RDF xmlns:rdf='{RDF}'>\n" + DESCRIBED * FEW + "</rdf:RDF>"
+    data = gzip.compress(text.encode()) if packed else text.encode()
+    session = client.session("r")
+    for place in (f"http://127.0.0.1:{client.port}/repositories/r", session):
+        address = urlsplit(place)
+        head = (
+            f"POST {address.path}/statements HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+            f"Authorization: Basic dGVzdDp4eXp6eQ==\r\nContent-Length: {len(data)}\r\n"
+            + ("Content-Encoding: gzip\r\n" if packed else "")
+        )
+        with socket.create_connection(("127.0.0.1", address.port or 0)) as connection:
+            connection.sendall(head.encode() + b"\r\n" + data[: len(data) // 2])
+            connection.shutdown(socket.SHUT_WR)
+            assert not connection.recv(1)  # the server has done with it
+        assert client.call("GET", place + "/size").text == "0"
