@@ -6,15 +6,17 @@ import re
 import secrets
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, Protocol
+from typing import IO
 from xml.sax.saxutils import escape
 
 import pyoxigraph
 from pyoxigraph import DefaultGraph, RdfFormat
 
 from sandbox.allegrograph import json_elements, terms
+from sandbox.allegrograph.bodies import Readable
 from sandbox.allegrograph.mirror import quads_of
 from sandbox.allegrograph.refusal import RefusedError, malformed_data
+from sandbox.allegrograph.sources import BLOCK, LineByLine, Plain, WithoutAttributes
 from sandbox.allegrograph.views import Quad, Row
 
 _OXIGRAPH = {
@@ -51,15 +53,7 @@ _EXTENSIONS = {
     "jsonld": "application/ld+json",
     "json": "application/ld+json",
 }
-_ATTRIBUTES = re.compile(rb"\s\{[^{}\n]*\}\s*\.[ \t]*(?=\r?\n|$)")
 _DEFAULT_BASE = "http://franz.com/"
-
-
-class Bytes(Protocol):
-    """Something to read bytes from."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes."""
 
 
 def type_of_file(name: str) -> str:
@@ -73,7 +67,7 @@ def renamed(text: str) -> str:
     return terms.blank("b" + text[2:]) if text.startswith("_:") and not text[2].isalpha() else text
 
 
-def parsed(source: Bytes, content_type: str, base: str | None, graphs: Sequence[str] | None) -> Iterator[Quad]:
+def parsed(source: Readable, content_type: str, base: str | None, graphs: Sequence[str] | None) -> Iterator[Quad]:
     """The quads of a document; a triple goes into each of the graphs, where some are given."""
     quads = _read(source, content_type, base or _DEFAULT_BASE)
     targets = list(graphs or [""])
@@ -89,14 +83,14 @@ def _placed(quads: Iterator[Quad], targets: Sequence[str]) -> Iterator[Quad]:
                 yield (*quad[:3], target)
 
 
-def _read(source: Bytes, content_type: str, base: str) -> Iterator[Quad]:
+def _read(source: Readable, content_type: str, base: str) -> Iterator[Quad]:
     if content_type == _TRIX:
         return _trix(source)
     format_ = _OXIGRAPH.get(content_type)
     if format_ is None:
         raise RefusedError(400, f"{content_type or 'No type'} is not a format of triples.", "UNSUPPORTED FILE FORMAT")
     if content_type == "application/x-extended-nquads":
-        source = _WithoutAttributes(source)
+        source = WithoutAttributes(source)
     names = _BlankNames()
     if format_ in (RdfFormat.N_TRIPLES, RdfFormat.N_QUADS):
         return _lines(source, format_, names)
@@ -120,13 +114,13 @@ class _BlankNames:
 
 
 def _oxigraph(
-    source: Bytes, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
+    source: Readable, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
 ) -> Iterator[Quad]:
     text = names.text
     # For XML the parser does not say where it was.
-    given = _LineByLine(source) if format_ == RdfFormat.RDF_XML else None
+    given = LineByLine(source) if format_ == RdfFormat.RDF_XML else None
     try:
-        for quad in pyoxigraph.parse(given or _Readable(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
+        for quad in pyoxigraph.parse(given or Plain(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
             graph = "" if isinstance(quad.graph_name, DefaultGraph) else text(quad.graph_name)
             yield text(quad.subject), text(quad.predicate), text(quad.object), graph
     except (SyntaxError, ValueError) as error:
@@ -150,14 +144,13 @@ _PLAIN_QUAD = re.compile(
     rf"(?:[ \t]+({_IRI}|{_BLANK}))?[ \t]*\.[ \t]*\r?$",
     re.MULTILINE,
 )
-_BLOCK = 1 << 17
 
 
-def _lines(source: Bytes, format_: RdfFormat, names: _BlankNames) -> Iterator[Quad]:
+def _lines(source: Readable, format_: RdfFormat, names: _BlankNames) -> Iterator[Quad]:
     """N-Triples and N-Quads by blocks of lines: plain ones by one regular expression, others by the real parser."""
     plain = _PLAIN_LINE if format_ == RdfFormat.N_TRIPLES else _PLAIN_QUAD
     passed, rest = 0, b""
-    while chunk := source.read(_BLOCK):
+    while chunk := source.read(BLOCK):
         end = chunk.rfind(b"\n") + 1
         if not end:
             rest += chunk
@@ -191,60 +184,7 @@ def _with_names(row: Quad, names: _BlankNames) -> Quad:
     )
 
 
-class _Readable:
-    """A source whose `read` may be given nothing or a number, as Oxigraph calls it."""
-
-    def __init__(self, source: Bytes) -> None:
-        self._source = source
-
-    def read(self, size: int = -1) -> bytes:
-        return self._source.read(size)
-
-
-class _LineByLine:
-    """A source that gives no more than a line at a time, so that what it gave last is where its reader is."""
-
-    def __init__(self, source: Bytes) -> None:
-        self._source = source
-        self._block = b""
-        self._position = 0
-        self._ended = True
-        self.line = 0
-
-    def read(self, size: int = -1) -> bytes:
-        if self._position >= len(self._block):
-            self._block, self._position = self._source.read(_BLOCK), 0
-        start = self._position
-        self._position = self._block.find(b"\n", start, start + size) + 1 or min(start + size, len(self._block))
-        piece = self._block[start : self._position]
-        if piece:
-            self.line += self._ended
-            self._ended = piece.endswith(b"\n")
-        return piece
-
-
-class _WithoutAttributes:
-    """Extended N-Quads without the attributes, which are not stored here."""
-
-    def __init__(self, source: Bytes) -> None:
-        self._source = source
-        self._rest = b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        chunk = self._source.read(1 << 20)
-        data = self._rest + chunk
-        end = data.rfind(b"\n") + 1 if chunk else len(data)
-        self._rest = data[end:]
-        lines = _ATTRIBUTES.sub(b" .", data[:end]) if b"{" in data else data[:end]
-        if not lines and chunk:
-            return self.read(size)
-        if 0 <= size < len(lines):
-            self._rest = lines[size:] + self._rest
-            return lines[:size]
-        return lines
-
-
-def _trix(source: Bytes) -> Iterator[Quad]:
+def _trix(source: Readable) -> Iterator[Quad]:
     def local(element: ElementTree.Element) -> str:
         return element.tag.rpartition("}")[2]
 
@@ -270,7 +210,7 @@ def _trix(source: Bytes) -> Iterator[Quad]:
                 yield subject, predicate, object_, name
 
 
-def json_entries(source: Bytes) -> Iterator[object]:
+def json_entries(source: Readable) -> Iterator[object]:
     """The entries of a JSON list, one by one."""
     try:
         yield from json_elements.elements(source)

@@ -151,7 +151,12 @@ class Source:
 
 @pytest.mark.parametrize(
     ("kind", "made"),
-    [("application/n-triples", blocks), ("text/turtle", blocks), ("application/json", entries)],
+    [
+        ("application/n-triples", blocks),
+        ("application/x-extended-nquads", blocks),
+        ("text/turtle", blocks),
+        ("application/json", entries),
+    ],
 )
 def test_memory_does_not_grow_with_a_document(kind: str, made: Callable[[int], Iterator[bytes]]) -> None:
     def read(number: int) -> None:
