@@ -6,17 +6,16 @@ import re
 import secrets
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO
+from typing import IO, Protocol
 from xml.sax.saxutils import escape
 
 import pyoxigraph
 from pyoxigraph import DefaultGraph, RdfFormat
 
 from sandbox.allegrograph import json_elements, terms
-from sandbox.allegrograph.bodies import Readable
 from sandbox.allegrograph.mirror import quads_of
 from sandbox.allegrograph.refusal import RefusedError, malformed_data
-from sandbox.allegrograph.sources import BLOCK, LineByLine, Plain, WithoutAttributes
+from sandbox.allegrograph.sources import LineByLine, Plain, WithoutAttributes
 from sandbox.allegrograph.views import Quad, Row
 
 _OXIGRAPH = {
@@ -56,6 +55,13 @@ _EXTENSIONS = {
 _DEFAULT_BASE = "http://franz.com/"
 
 
+class Bytes(Protocol):
+    """Something to read bytes from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+
+
 def type_of_file(name: str) -> str:
     """The content type that a file's name tells."""
     parts = name.lower().removesuffix(".gz").rsplit(".", 1)
@@ -67,7 +73,7 @@ def renamed(text: str) -> str:
     return terms.blank("b" + text[2:]) if text.startswith("_:") and not text[2].isalpha() else text
 
 
-def parsed(source: Readable, content_type: str, base: str | None, graphs: Sequence[str] | None) -> Iterator[Quad]:
+def parsed(source: Bytes, content_type: str, base: str | None, graphs: Sequence[str] | None) -> Iterator[Quad]:
     """The quads of a document; a triple goes into each of the graphs, where some are given."""
     quads = _read(source, content_type, base or _DEFAULT_BASE)
     targets = list(graphs or [""])
@@ -83,7 +89,7 @@ def _placed(quads: Iterator[Quad], targets: Sequence[str]) -> Iterator[Quad]:
                 yield (*quad[:3], target)
 
 
-def _read(source: Readable, content_type: str, base: str) -> Iterator[Quad]:
+def _read(source: Bytes, content_type: str, base: str) -> Iterator[Quad]:
     if content_type == _TRIX:
         return _trix(source)
     format_ = _OXIGRAPH.get(content_type)
@@ -114,7 +120,7 @@ class _BlankNames:
 
 
 def _oxigraph(
-    source: Readable, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
+    source: Bytes, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
 ) -> Iterator[Quad]:
     text = names.text
     # For XML the parser does not say where it was.
@@ -144,13 +150,14 @@ _PLAIN_QUAD = re.compile(
     rf"(?:[ \t]+({_IRI}|{_BLANK}))?[ \t]*\.[ \t]*\r?$",
     re.MULTILINE,
 )
+_BLOCK = 1 << 17
 
 
-def _lines(source: Readable, format_: RdfFormat, names: _BlankNames) -> Iterator[Quad]:
+def _lines(source: Bytes, format_: RdfFormat, names: _BlankNames) -> Iterator[Quad]:
     """N-Triples and N-Quads by blocks of lines: plain ones by one regular expression, others by the real parser."""
     plain = _PLAIN_LINE if format_ == RdfFormat.N_TRIPLES else _PLAIN_QUAD
     passed, rest = 0, b""
-    while chunk := source.read(BLOCK):
+    while chunk := source.read(_BLOCK):
         end = chunk.rfind(b"\n") + 1
         if not end:
             rest += chunk
@@ -184,7 +191,7 @@ def _with_names(row: Quad, names: _BlankNames) -> Quad:
     )
 
 
-def _trix(source: Readable) -> Iterator[Quad]:
+def _trix(source: Bytes) -> Iterator[Quad]:
     def local(element: ElementTree.Element) -> str:
         return element.tag.rpartition("}")[2]
 
@@ -210,7 +217,7 @@ def _trix(source: Readable) -> Iterator[Quad]:
                 yield subject, predicate, object_, name
 
 
-def json_entries(source: Readable) -> Iterator[object]:
+def json_entries(source: Bytes) -> Iterator[object]:
     """The entries of a JSON list, one by one."""
     try:
         yield from json_elements.elements(source)

@@ -4,8 +4,7 @@ import re
 
 from sandbox.allegrograph.bodies import Readable
 
-BLOCK = 1 << 17
-"""So many bytes are worth a call."""
+_BLOCK = 1 << 17
 _ATTRIBUTES = re.compile(rb"\s\{[^{}\n]*\}\s*\.[ \t]*(?=\r?\n|$)")
 
 
@@ -33,7 +32,7 @@ class LineByLine:
     def read(self, size: int = -1) -> bytes:
         """The rest of a line, or as much of it as fits."""
         if self._position >= len(self._block):
-            self._block, self._position = self._source.read(BLOCK), 0
+            self._block, self._position = self._source.read(_BLOCK), 0
         start = self._position
         self._position = self._block.find(b"\n", start, start + size) + 1 or min(start + size, len(self._block))
         piece = self._block[start : self._position]
@@ -62,7 +61,7 @@ class WithoutAttributes:
         return self._lines[start : self._position]
 
     def _next_lines(self) -> None:
-        chunk = self._source.read(BLOCK)
+        chunk = self._source.read(_BLOCK)
         self._ended = not chunk
         data = self._rest + chunk
         end = data.rfind(b"\n") + 1 if chunk else len(data)
