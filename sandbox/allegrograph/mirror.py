@@ -131,18 +131,15 @@ class Mirror:
         return added
 
     def _add_batch(self, batch: Sequence[Quad]) -> None:
-        """Add quads together, but those one by one that Oxigraph may spell otherwise: only it knows what they equal."""
-        together: set[pyoxigraph.Quad] = set()
-        singly: list[tuple[Quad, pyoxigraph.Quad]] = []
+        """Add quads together: as Oxigraph spells them, so that it shows which of them it takes for the same."""
+        stored = self._note_batch({row[2] for row in batch if terms.REWRITABLE.fullmatch(row[2])})
+        waiting: set[pyoxigraph.Quad] = set()
         for row, quad in zip(batch, quads_of(batch), strict=True):
-            if terms.REWRITABLE.fullmatch(row[2]):
-                singly.append((row, quad))
-            else:
-                together.add(self._next_copy(quad, row[3], together))
-        self.store.extend(together)
-        for row, quad in singly:
-            self.store.add(self._next_copy(quad, row[3], ()))
-        self.note_originals(row[2] for row, _ in singly)
+            respelt = stored.get(row[2])
+            if respelt:
+                quad = pyoxigraph.Quad(quad.subject, quad.predicate, respelt, quad.graph_name)  # noqa: PLW2901
+            waiting.add(self._next_copy(quad, row[3], waiting))
+        self.store.extend(waiting)
 
     def _next_copy(self, quad: pyoxigraph.Quad, graph: str, waiting: Container[pyoxigraph.Quad]) -> pyoxigraph.Quad:
         copy = self._count(quad, graph, waiting)
@@ -185,13 +182,19 @@ class Mirror:
         for batch in itertools.batched(texts, _BATCH):
             self._note_batch(batch)
 
-    def _note_batch(self, batch: Sequence[str]) -> None:
-        scratch = Store()
-        rows = [(f"<urn:n:{number}>", "<urn:p>", text, "") for number, text in enumerate(batch)]
-        scratch.extend(quads_of(rows))
-        for quad in scratch:
-            text = batch[int(str(quad.subject)[7:-1])]
-            self._note_original(terms.from_oxigraph(quad.object), text)
+    def _note_batch(self, batch: Iterable[str]) -> dict[str, Literal]:
+        """Note literals; what Oxigraph makes of each."""
+        texts = list(batch)
+        stored: dict[str, Literal] = {}
+        if texts:
+            scratch = Store()
+            scratch.extend(quads_of((f"<urn:n:{number}>", "<urn:p>", text, "") for number, text in enumerate(texts)))
+            for quad in scratch:
+                text = texts[int(str(quad.subject)[7:-1])]
+                assert isinstance(quad.object, Literal)
+                stored[text] = quad.object
+                self._note_original(terms.from_oxigraph(quad.object), text)
+        return stored
 
     def _note_original(self, stored: str, text: str) -> None:
         known = self._originals.get(stored, ())
