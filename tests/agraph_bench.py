@@ -35,6 +35,7 @@ class Client:
     port: int
     user: str | None = "test"
     password: str = "xyzzy"
+    patience: float = 30
 
     def call(
         self,
@@ -48,7 +49,7 @@ class Client:
     ) -> Answer:
         """Ask, whatever the answer; `path` may be a session's URL."""
         parts = urlsplit(path)
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port or self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port or self.port, timeout=self.patience)
         sent = {"Accept": accept, **(headers or {})}
         if self.user is not None:
             sent["Authorization"] = "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()

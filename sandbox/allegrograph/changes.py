@@ -31,9 +31,10 @@ class Change(Protocol):
 
 
 class Difference:
-    """The quads that came and went, for as long as they are few."""
+    """The quads that came and went, for as long as they are few and there is a SPARQL copy to bring up to date."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wanted: bool) -> None:
+        self.wanted = wanted
         self.added: list[Quad] = []
         self.removed: list[Quad] = []
         self.complete = True
@@ -41,6 +42,9 @@ class Difference:
     def note_added(self, quads: Iterable[Quad]) -> Iterator[Quad]:
         """Pass quads through and remember the first ones; written so that millions pass at the speed of C."""
         remaining = iter(quads)
+        if not self.wanted:
+            self.complete = False
+            return remaining
         head = list(itertools.islice(remaining, REMEMBERED - len(self.added)))
         self.added += head
         more = list(itertools.islice(remaining, 1))
@@ -50,12 +54,13 @@ class Difference:
 
     def note_removed(self, quads: Sequence[Quad]) -> None:
         """Remember what was removed."""
-        self.removed += quads
-        self.complete = self.complete and len(self.removed) <= REMEMBERED
+        if self.wanted:
+            self.removed += quads
+        self.complete = self.complete and self.wanted and len(self.removed) <= REMEMBERED
 
-    def clear(self) -> None:
-        """Forget; the copy has been brought up to date."""
-        self.added, self.removed, self.complete = [], [], True
+    def clear(self, *, wanted: bool) -> None:
+        """Forget; the copy has been brought up to date, or there is none."""
+        self.wanted, self.added, self.removed, self.complete = wanted, [], [], True
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed) or not self.complete
@@ -68,9 +73,10 @@ def _where(condition: str) -> str:
 class DirectChange:
     """Changes that go into the repository's own table."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, mirrored: bool) -> None:
+        """Changes of a transaction; what they change is remembered where there is a SPARQL copy."""
         self.connection = connection
-        self.difference = Difference()
+        self.difference = Difference(wanted=mirrored)
         self.last_id = self._largest_id()
 
     @property
@@ -87,10 +93,26 @@ class DirectChange:
             "INSERT INTO main.quad (s, p, o, g) VALUES (?, ?, ?, ?)", self.difference.note_added(quads)
         ).rowcount
 
+    def add_stored(self, source: str) -> int:
+        """Add the quads of another table of the connection, in the order of its ids; they do not pass through here."""
+        if self.difference.wanted:
+            first = self.connection.execute(f"SELECT s, p, o, g FROM {source} ORDER BY id LIMIT {REMEMBERED + 1}")
+            for _ in self.difference.note_added(first):
+                pass
+        else:
+            self.difference.complete = False
+        return self.connection.execute(
+            f"INSERT INTO main.quad (s, p, o, g) SELECT s, p, o, g FROM {source} ORDER BY id"
+        ).rowcount
+
     def remove(self, pattern: Pattern) -> int:
         """Remove every triple that matches."""
         condition, values = pattern.where()
         return self._remove(condition, values)
+
+    def remove_stored(self, source: str) -> int:
+        """Remove the triples whose ids another table of the connection has; how many were removed."""
+        return self._remove(f"id IN (SELECT id FROM {source})", [])
 
     def _remove(self, condition: str, values: Sequence[object]) -> int:
         counted = f"SELECT count(*) FROM (SELECT 1 FROM main.quad{_where(condition)} LIMIT {REMEMBERED + 1})"
@@ -126,12 +148,12 @@ class OverlayChange:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.difference = Difference()
-        self._ids = itertools.count(_FIRST_OVERLAY_ID)
+        self.difference = Difference(wanted=False)
         connection.execute(
-            "CREATE TEMP TABLE added (id INTEGER PRIMARY KEY, s TEXT NOT NULL, p TEXT NOT NULL, o TEXT NOT NULL, "
-            "g TEXT NOT NULL)"
+            "CREATE TEMP TABLE added (id INTEGER PRIMARY KEY AUTOINCREMENT, s TEXT NOT NULL, p TEXT NOT NULL, "
+            "o TEXT NOT NULL, g TEXT NOT NULL)"
         )
+        connection.execute("INSERT INTO temp.sqlite_sequence VALUES ('added', ?)", [_FIRST_OVERLAY_ID - 1])
         connection.execute("CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)")
 
     @property
@@ -142,8 +164,9 @@ class OverlayChange:
 
     def add(self, quads: Iterable[Quad]) -> int:
         """Add quads as new triples."""
-        rows = ((next(self._ids), *quad) for quad in self.difference.note_added(quads))
-        return self.connection.executemany("INSERT INTO temp.added VALUES (?, ?, ?, ?, ?)", rows).rowcount
+        return self.connection.executemany(
+            "INSERT INTO temp.added (s, p, o, g) VALUES (?, ?, ?, ?)", self.difference.note_added(quads)
+        ).rowcount
 
     def remove(self, pattern: Pattern) -> int:
         """Remove every triple that matches."""
@@ -184,10 +207,8 @@ class OverlayChange:
 
     def apply(self, change: DirectChange) -> None:
         """Put the overlay into the repository, inside the transaction of a direct change on the same connection."""
-        gone = [each for (each,) in self.connection.execute("SELECT id FROM temp.gone")]
-        if gone:
-            change.remove(Pattern(ids=gone))
-        change.add(self.connection.execute("SELECT s, p, o, g FROM temp.added ORDER BY id"))
+        change.remove_stored("temp.gone")
+        change.add_stored("temp.added")
 
     def discard(self) -> None:
         """Forget everything that was not committed."""

@@ -1,6 +1,7 @@
 """Federations: what a session's specification means, and one answer over many repositories."""
 
 import contextlib
+import hashlib
 import itertools
 import re
 import threading
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from sandbox.allegrograph import terms
-from sandbox.allegrograph.members import LocalMember, RemoteMember, everything
-from sandbox.allegrograph.mirror import Mirror, suspects
+from sandbox.allegrograph.members import LocalMember, RemoteMember
+from sandbox.allegrograph.mirror import Mirror
 from sandbox.allegrograph.refusal import RefusedError
+from sandbox.allegrograph.spools import Spool
 from sandbox.allegrograph.store import Settings
 from sandbox.allegrograph.targets import Place, Readable, read_only
 from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
@@ -22,7 +24,6 @@ from sandbox.allegrograph.views import EVERYTHING, Filters, Pattern, Row
 _TOKEN = re.compile(r"\s*(?:(<[^>]*>)|(\+)|(\()|(\))|\{([^}]*)\}|\[([^\]]*)\]|([^\s<>+(){}\[\]]+))")
 AnyMember = LocalMember | RemoteMember
 _AT_ONCE = 8
-_BLOCK = 1 << 17
 _KEPT_FEDERATIONS = 2
 _KEPT_SECONDS = 600.0
 
@@ -129,8 +130,18 @@ class FederatedView:
         self, pattern: Pattern = EVERYTHING, limit: int | None = None, offset: int = 0, *, graphs: bool = True
     ) -> Iterator[str]:
         """The same as text: N-Quads, or without their graphs N-Triples."""
-        for _, subject, predicate, object_, graph in self.rows(pattern, limit, offset):
-            yield f"{subject} {predicate} {object_} {f'{graph} ' if graph and graphs else ''}.\n"
+        most = None if limit is None else limit + offset
+        asked = ((member, self._graphs(member, pattern.graphs)) for member in self.members)
+        found = itertools.chain.from_iterable(
+            member.blocks(replace(pattern, graphs=chosen), most, graphs=graphs)
+            for member, chosen in asked
+            if chosen is not None
+        )
+        if limit is None and not offset:
+            yield from found
+        else:
+            lines = (f"{line}\n" for block in found for line in block.removesuffix("\n").split("\n"))
+            yield from itertools.islice(lines, offset, most)
 
     def contexts(self) -> list[str]:
         """The named graphs that hold something in some member."""
@@ -140,11 +151,13 @@ class FederatedView:
     def duplicates(self, mode: str) -> Iterator[Row]:
         """Each triple that says again what an earlier one said, in the same or another member."""
         width = 5 if mode == "spog" else 4
-        seen: set[tuple[object, ...]] = set()
+        seen: set[bytes] = set()
         for row in self.rows():
-            if row[1:width] in seen:
+            # No term has a line end in it.
+            digest = hashlib.blake2b("\n".join(row[1:width]).encode(), digest_size=16).digest()
+            if digest in seen:
                 yield row
-            seen.add(row[1:width])
+            seen.add(digest)
 
 
 def _at_once[T](tasks: Sequence[Callable[[], T]]) -> list[T]:
@@ -165,44 +178,16 @@ def _gather(members: Sequence[AnyMember]) -> Mirror:
                     _load_default(mirror, number, member, spool)
             wanted = [each for each in member.contexts() if not member.graphs or each in member.graphs]
             if wanted:
-                mirror.add([row[1:] for row in member.rows(Pattern(graphs=wanted), None)])
+                mirror.add(row[1:] for row in member.rows(Pattern(graphs=wanted), None))
     return mirror
 
 
-def _fetched(member: AnyMember) -> "Spool":
-    if member.graphs and "" not in member.graphs:
-        return Spool(None)
-    return Spool(member)
-
-
-class Spool:
-    """The default graph of a member on its way into the SPARQL copy: counts lines and notes odd literals."""
-
-    def __init__(self, member: AnyMember | None) -> None:
-        self._file = everything(member) if member else None
-        self.lines = 0
-        self.suspects: set[str] = set()
-        self._block = b""
-        self._position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes; blocks of whole lines are looked through as they pass."""
-        if self._position >= len(self._block) and self._file:
-            self._block, self._position = self._file.read(_BLOCK) + self._file.readline(), 0
-            self.lines += self._block.count(b"\n")
-            self.suspects |= suspects(self._block)
-        start = self._position
-        self._position = len(self._block) if size < 0 else start + size
-        return self._block[start : self._position]
-
-    def close(self) -> None:
-        """Remove the temporary file."""
-        if self._file:
-            self._file.close()
+def _fetched(member: AnyMember) -> Spool:
+    return Spool(member if not member.graphs or "" in member.graphs else None)
 
 
 def _load_default(mirror: Mirror, number: int, member: AnyMember, spool: Spool) -> None:
-    new = mirror.load_member(number, spool)
+    new = mirror.load_member(number, spool.path)
     mirror.note_originals(spool.suspects)
     graph = mirror.member_graph(number)
     missing_copies = spool.lines - new

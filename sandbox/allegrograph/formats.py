@@ -12,9 +12,10 @@ from xml.sax.saxutils import escape
 import pyoxigraph
 from pyoxigraph import DefaultGraph, RdfFormat
 
-from sandbox.allegrograph import terms
+from sandbox.allegrograph import json_elements, terms
 from sandbox.allegrograph.mirror import quads_of
 from sandbox.allegrograph.refusal import RefusedError, malformed_data
+from sandbox.allegrograph.sources import LineByLine, Plain, WithoutAttributes
 from sandbox.allegrograph.views import Quad, Row
 
 _OXIGRAPH = {
@@ -51,7 +52,6 @@ _EXTENSIONS = {
     "jsonld": "application/ld+json",
     "json": "application/ld+json",
 }
-_ATTRIBUTES = re.compile(rb"\s\{[^{}\n]*\}\s*\.[ \t]*(?=\r?\n|$)")
 _DEFAULT_BASE = "http://franz.com/"
 
 
@@ -96,7 +96,7 @@ def _read(source: Bytes, content_type: str, base: str) -> Iterator[Quad]:
     if format_ is None:
         raise RefusedError(400, f"{content_type or 'No type'} is not a format of triples.", "UNSUPPORTED FILE FORMAT")
     if content_type == "application/x-extended-nquads":
-        source = _WithoutAttributes(source)
+        source = WithoutAttributes(source)
     names = _BlankNames()
     if format_ in (RdfFormat.N_TRIPLES, RdfFormat.N_QUADS):
         return _lines(source, format_, names)
@@ -123,13 +123,16 @@ def _oxigraph(
     source: Bytes, format_: RdfFormat, base: str | None, names: _BlankNames, first_line: int = 0
 ) -> Iterator[Quad]:
     text = names.text
+    # For XML the parser does not say where it was.
+    given = LineByLine(source) if format_ == RdfFormat.RDF_XML else None
     try:
-        for quad in pyoxigraph.parse(_Readable(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
+        for quad in pyoxigraph.parse(given or Plain(source), format_, base_iri=base, lenient=True):  # type: ignore[arg-type]
             graph = "" if isinstance(quad.graph_name, DefaultGraph) else text(quad.graph_name)
             yield text(quad.subject), text(quad.predicate), text(quad.object), graph
     except (SyntaxError, ValueError) as error:
         words = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
         words = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + first_line}", words)
+        words += f", at line {given.line}" if given else ""
         raise malformed_data(f"The data does not parse: {words}") from error
 
 
@@ -188,37 +191,6 @@ def _with_names(row: Quad, names: _BlankNames) -> Quad:
     )
 
 
-class _Readable:
-    """A source whose `read` may be given nothing or a number, as Oxigraph calls it."""
-
-    def __init__(self, source: Bytes) -> None:
-        self._source = source
-
-    def read(self, size: int = -1) -> bytes:
-        return self._source.read(size)
-
-
-class _WithoutAttributes:
-    """Extended N-Quads without the attributes, which are not stored here."""
-
-    def __init__(self, source: Bytes) -> None:
-        self._source = source
-        self._rest = b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        chunk = self._source.read(1 << 20)
-        data = self._rest + chunk
-        end = data.rfind(b"\n") + 1 if chunk else len(data)
-        self._rest = data[end:]
-        lines = _ATTRIBUTES.sub(b" .", data[:end]) if b"{" in data else data[:end]
-        if not lines and chunk:
-            return self.read(size)
-        if 0 <= size < len(lines):
-            self._rest = lines[size:] + self._rest
-            return lines[:size]
-        return lines
-
-
 def _trix(source: Bytes) -> Iterator[Quad]:
     def local(element: ElementTree.Element) -> str:
         return element.tag.rpartition("}")[2]
@@ -245,11 +217,21 @@ def _trix(source: Bytes) -> Iterator[Quad]:
                 yield subject, predicate, object_, name
 
 
-def quads_of_json(document: object, namespaces: Mapping[str, str]) -> Iterator[Quad]:
+def json_entries(source: Bytes) -> Iterator[object]:
+    """The entries of a JSON list, one by one."""
+    try:
+        yield from json_elements.elements(source)
+    except json_elements.NoArrayError as error:
+        raise malformed_data("A list of statements is needed.") from error
+    except UnicodeDecodeError as error:
+        raise malformed_data(f"The body is not text in UTF-8: {error}") from error
+    except ValueError as error:
+        raise malformed_data(f"The body is not JSON: {error}") from error
+
+
+def quads_of_json(entries: Iterable[object], namespaces: Mapping[str, str]) -> Iterator[Quad]:
     """The quads of AllegroGraph's JSON form: lists of three to five, the graph null for the default one."""
-    if not isinstance(document, list):
-        raise malformed_data("A list of statements is needed.")
-    for entry in document:
+    for entry in entries:
         if not isinstance(entry, list) or not 3 <= len(entry) <= 5 or not all(isinstance(x, str) for x in entry[:3]):
             raise malformed_data(f"{json.dumps(entry)[:200]} is not a statement.")
         graph = entry[3] if len(entry) > 3 else None

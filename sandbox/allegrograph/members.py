@@ -4,12 +4,12 @@ import base64
 import contextlib
 import http.client
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlencode, urlsplit
 
+from sandbox.allegrograph import json_elements
 from sandbox.allegrograph.refusal import RefusedError
 from sandbox.allegrograph.store import Repository
 from sandbox.allegrograph.views import Filters, Pattern, Row
@@ -20,7 +20,14 @@ ANSWER_TIMEOUT = 300.0
 """Seconds of silence in an answer until a member is given up."""
 FOR_QUERY = "X-Federated-Query"
 """The header that tells a member that a federation reads it for a query; a real server does not mind."""
-_IN_MEMORY = 1 << 22
+_BLOCK = 1 << 17
+
+
+class Sink(Protocol):
+    """Something to write bytes to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take what comes next."""
 
 
 class Member(Protocol):
@@ -50,7 +57,10 @@ class Member(Protocol):
     def rows(self, pattern: Pattern, limit: int | None) -> Iterator[Row]:
         """The quads that match."""
 
-    def default_triples(self, spool: IO[bytes]) -> None:
+    def blocks(self, pattern: Pattern, limit: int | None, *, graphs: bool) -> Iterator[str]:
+        """The same as whole lines of N-Quads, or without their graphs of N-Triples."""
+
+    def default_triples(self, spool: Sink) -> None:
         """Write the default graph's triples as N-Triples."""
 
     def duplicates(self) -> Iterator[Row]:
@@ -95,7 +105,12 @@ class LocalMember:
         with self.repository.reading(self.filters) as view:
             yield from view.rows(pattern, limit)
 
-    def default_triples(self, spool: IO[bytes]) -> None:
+    def blocks(self, pattern: Pattern, limit: int | None, *, graphs: bool) -> Iterator[str]:
+        """The same as whole lines of N-Quads, or without their graphs of N-Triples."""
+        with self.repository.reading(self.filters) as view:
+            yield from view.blocks(pattern, limit, graphs=graphs)
+
+    def default_triples(self, spool: Sink) -> None:
         """Write the default graph's triples as N-Triples."""
         with self.repository.reading(self.filters) as view:
             for block in view.blocks(Pattern(graphs=("",))):
@@ -190,21 +205,48 @@ class RemoteMember:
 
     def rows(self, pattern: Pattern, limit: int | None) -> Iterator[Row]:
         """The quads that match."""
-        found = self._json("/statements", "application/x-quints+json", _parameters(pattern, limit))
-        return _rows(found)
+        return self._rows("/statements", _parameters(pattern, limit))
 
-    def default_triples(self, spool: IO[bytes]) -> None:
+    def blocks(self, pattern: Pattern, limit: int | None, *, graphs: bool) -> Iterator[str]:
+        """The same as whole lines of N-Quads, or without their graphs of N-Triples."""
+        accept = "application/n-quads" if graphs else "application/n-triples"
+        rest = b""
+        for chunk in self._chunks("/statements", accept, _parameters(pattern, limit)):
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                yield (rest + chunk[:end]).decode()
+            rest = chunk[end:] if end else rest + chunk
+        if rest:
+            yield rest.decode()
+
+    def default_triples(self, spool: Sink) -> None:
         """Write the default graph's triples as N-Triples."""
-        with self._answer("/statements", "application/n-triples", [("context", "null")]) as answer:
-            while chunk := answer.read(1 << 20):
-                spool.write(chunk)
+        for chunk in self._chunks("/statements", "application/n-triples", [("context", "null")]):
+            spool.write(chunk)
+
+    def duplicates(self) -> Iterator[Row]:
+        """Each quad that is there already."""
+        return self._rows("/statements/duplicates", [("mode", "spog")])
+
+    def _chunks(self, path: str, accept: str, parameters: Sequence[tuple[str, str]]) -> Iterator[bytes]:
+        with self._answer(path, accept, parameters) as answer:
+            while chunk := answer.read(_BLOCK):
+                yield chunk
             if answer.length:
                 # Read in pieces, an answer that ends early looks like one that is whole.
                 raise http.client.IncompleteRead(b"", answer.length)
 
-    def duplicates(self) -> Iterator[Row]:
-        """Each quad that is there already."""
-        return _rows(self._json("/statements/duplicates", "application/x-quints+json", [("mode", "spog")]))
+    def _rows(self, path: str, parameters: Sequence[tuple[str, str]]) -> Iterator[Row]:
+        with self._answer(path, "application/x-quints+json", parameters) as answer:
+            try:
+                for identity, subject, predicate, object_, *graph in json_elements.elements(answer):
+                    yield int(identity), subject, predicate, object_, (graph[0] if graph else "") or ""
+            except ValueError as error:
+                if answer.length:
+                    raise http.client.IncompleteRead(b"", answer.length) from error
+                raise RefusedError(
+                    500, f"The federation's member {self.label} answered what is no list of statements: {error}."
+                ) from error
 
 
 def _reason(error: OSError | http.client.HTTPException) -> str:
@@ -223,18 +265,3 @@ def _parameters(pattern: Pattern, limit: int | None) -> list[tuple[str, str]]:
     if limit is not None:
         result.append(("limit", str(limit)))
     return result
-
-
-def _rows(found: object) -> Iterator[Row]:
-    for each in found if isinstance(found, list) else []:
-        identity, *quad = each
-        graph = quad[3] if len(quad) > 3 and quad[3] else ""
-        yield int(identity), quad[0], quad[1], quad[2], graph
-
-
-def everything(member: Member) -> IO[bytes]:
-    """The default graph's triples of a member in a temporary file, in memory while it is small."""
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
-    member.default_triples(spool)
-    spool.seek(0)
-    return spool

@@ -4,8 +4,9 @@ An Oxigraph store holds a set. So copy k of a quad lives in a graph of its own, 
 union of all graphs, which Oxigraph does not merge. Queries by graph name see the first copies only.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import itertools
+from collections.abc import Container, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 import pyoxigraph
@@ -18,12 +19,9 @@ PRIVATE = "urn:x-agraph:"
 _BULK = 50_000
 """From so many quads on Oxigraph's bulk loader is worth its files."""
 
+_BATCH = 1000
+
 Graph = NamedNode | BlankNode | DefaultGraph
-_SUSPECT = re.compile(terms.REWRITABLE.pattern.encode())
-_HINT = re.compile(
-    rb"""\^\^<http://www\.w3\.org/2001/XMLSchema#(?!string>|integer>)"""
-    rb"""|"(?!0"|-?[1-9])[^"\\\n]*"\^\^<http://www\.w3\.org/2001/XMLSchema#integer>"""
-)
 
 
 class Blocks:
@@ -50,17 +48,15 @@ def copy_name(graph: str, copy: int) -> str:
     return graph if copy == 0 else f"<{PRIVATE}copy:{copy}:{quote(graph, safe='')}>"
 
 
+@functools.lru_cache(1000)
+def _copy_node(graph: str, copy: int) -> NamedNode:
+    return NamedNode(copy_name(graph, copy)[1:-1])
+
+
 def quads_of(rows: Iterable[Quad]) -> Iterator[pyoxigraph.Quad]:
     """Oxigraph's quads of exact ones."""
     text = "".join(f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for s, p, o, g in rows)
     return iter(pyoxigraph.parse(text, RdfFormat.N_QUADS, lenient=True))
-
-
-def suspects(lines: bytes) -> set[str]:
-    """The literals in lines of N-Triples that Oxigraph may spell otherwise."""
-    if not _HINT.search(lines):
-        return set()
-    return {found.decode() for line in lines.splitlines() if _HINT.search(line) for found in _SUSPECT.findall(line)}
 
 
 class Mirror:
@@ -103,16 +99,11 @@ class Mirror:
         load = self.store.bulk_load if size > _BULK else self.store.load
         load(Blocks(blocks), RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]
 
-    def load_member(self, number: int, triples: object) -> int:
+    def load_member(self, number: int, path: str) -> int:
         """Load a federation member's N-Triples into a graph that stands for its default graph; how many are new."""
         name = self.member_graph(number)
         before = len(self.store)
-        self.store.bulk_load(
-            triples,  # type: ignore[arg-type]
-            RdfFormat.N_TRIPLES,
-            to_graph=NamedNode(name[1:-1]),
-            lenient=True,
-        )
+        self.store.bulk_load(path=path, format=RdfFormat.N_TRIPLES, to_graph=NamedNode(name[1:-1]), lenient=True)
         return len(self.store) - before
 
     def member_graph(self, number: int) -> str:
@@ -128,45 +119,51 @@ class Mirror:
             self.store.clear_graph(graph)
         self._copies.pop(name, None)
 
-    def add(self, rows: Sequence[Quad]) -> None:
+    def add(self, rows: Iterable[Quad]) -> None:
         """Add quads, each as a further copy where it is there already."""
-        self._add_all(rows)
-        self.size += len(rows)
+        self.size += self._add_all(rows)
 
-    def _add_all(self, rows: Iterable[Quad]) -> None:
-        batch: list[Quad] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) == 1000:
-                self._add_batch(batch)
-                batch = []
-        self._add_batch(batch)
+    def _add_all(self, rows: Iterable[Quad]) -> int:
+        added = 0
+        for batch in itertools.batched(rows, _BATCH):
+            self._add_batch(batch)
+            added += len(batch)
+        return added
 
     def _add_batch(self, batch: Sequence[Quad]) -> None:
+        """Add quads together: as Oxigraph spells them, so that it shows which of them it takes for the same."""
+        stored = self._note_batch({row[2] for row in batch if terms.REWRITABLE.fullmatch(row[2])})
+        waiting: set[pyoxigraph.Quad] = set()
         for row, quad in zip(batch, quads_of(batch), strict=True):
-            if quad in self.store:
-                copy = self._count(quad, row[3])
-                self._copies[row[3]] = max(copy, self._copies.get(row[3], 0))
-                self.store.add(self._copy(quad, row[3], copy))
-            else:
-                self.store.add(quad)
-            if terms.REWRITABLE.fullmatch(row[2]):
-                self.note_originals([row[2]])
+            respelt = stored.get(row[2])
+            if respelt:
+                quad = pyoxigraph.Quad(quad.subject, quad.predicate, respelt, quad.graph_name)  # noqa: PLW2901
+            waiting.add(self._next_copy(quad, row[3], waiting))
+        self.store.extend(waiting)
+
+    def _next_copy(self, quad: pyoxigraph.Quad, graph: str, waiting: Container[pyoxigraph.Quad]) -> pyoxigraph.Quad:
+        copy = self._count(quad, graph, waiting)
+        if copy > self._copies.get(graph, 0):
+            self._copies[graph] = copy
+        return self._copy(quad, graph, copy)
 
     def remove(self, rows: Sequence[Quad]) -> None:
         """Remove one copy for each quad given."""
         for row, quad in zip(rows, quads_of(rows), strict=True):
-            count = self._count(quad, row[3])
+            count = self._count(quad, row[3], ())
             if count:
                 self.store.remove(self._copy(quad, row[3], count - 1))
         self.size -= len(rows)
 
-    def _count(self, quad: pyoxigraph.Quad, graph: str) -> int:
+    def _count(self, quad: pyoxigraph.Quad, graph: str, waiting: Container[pyoxigraph.Quad]) -> int:
         """How many copies there are; they are numbered without gaps, so halving finds it."""
-        low, high = 0, self._copies.get(graph, 0) + 1
+        if quad not in waiting and quad not in self.store:
+            return 0
+        low, high = 1, self._copies.get(graph, 0) + 1
         while low < high:
             middle = (low + high) // 2
-            if self._copy(quad, graph, middle) in self.store:
+            each = self._copy(quad, graph, middle)
+            if each in waiting or each in self.store:
                 low = middle + 1
             else:
                 high = middle
@@ -176,27 +173,28 @@ class Mirror:
     def _copy(quad: pyoxigraph.Quad, graph: str, copy: int) -> pyoxigraph.Quad:
         if copy == 0:
             return quad
-        return pyoxigraph.Quad(quad.subject, quad.predicate, quad.object, NamedNode(copy_name(graph, copy)[1:-1]))
+        return pyoxigraph.Quad(quad.subject, quad.predicate, quad.object, _copy_node(graph, copy))
 
     # Exact terms
 
     def note_originals(self, texts: Iterable[str]) -> None:
         """Remember how literals were spelt that Oxigraph may spell otherwise."""
-        batch: list[str] = []
-        for text in texts:
-            batch.append(text)
-            if len(batch) == 1000:
-                self._note_batch(batch)
-                batch = []
-        self._note_batch(batch)
+        for batch in itertools.batched(texts, _BATCH):
+            self._note_batch(batch)
 
-    def _note_batch(self, batch: Sequence[str]) -> None:
-        scratch = Store()
-        rows = [(f"<urn:n:{number}>", "<urn:p>", text, "") for number, text in enumerate(batch)]
-        scratch.extend(quads_of(rows))
-        for quad in scratch:
-            text = batch[int(str(quad.subject)[7:-1])]
-            self._note_original(terms.from_oxigraph(quad.object), text)
+    def _note_batch(self, batch: Iterable[str]) -> dict[str, Literal]:
+        """Note literals; what Oxigraph makes of each."""
+        texts = list(batch)
+        stored: dict[str, Literal] = {}
+        if texts:
+            scratch = Store()
+            scratch.extend(quads_of((f"<urn:n:{number}>", "<urn:p>", text, "") for number, text in enumerate(texts)))
+            for quad in scratch:
+                text = texts[int(str(quad.subject)[7:-1])]
+                assert isinstance(quad.object, Literal)
+                stored[text] = quad.object
+                self._note_original(terms.from_oxigraph(quad.object), text)
+        return stored
 
     def _note_original(self, stored: str, text: str) -> None:
         known = self._originals.get(stored, ())

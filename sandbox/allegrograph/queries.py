@@ -1,9 +1,13 @@
 """Evaluating SPARQL queries over a mirror, with AllegroGraph's datasets, bindings and number formats."""
 
+import itertools
+import pickle
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import IO, Any
 
 import pyoxigraph
 from pyoxigraph import BlankNode, Literal, NamedNode
@@ -13,6 +17,7 @@ from sandbox.allegrograph.mirror import PRIVATE, Graph, Mirror, graph_term
 from sandbox.allegrograph.refusal import RefusedError, malformed_query
 
 _BLANK_FUNCTION = NamedNode(PRIVATE + "blank")
+_IN_MEMORY = 1 << 22
 _CASTS = ("int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger", "unsignedInt", "unsignedLong")
 
 
@@ -50,23 +55,45 @@ def evaluate(mirror: Mirror, query: Query) -> Answer:
     """The answer to a query; when it has a time-out, all of it is there within that time or it is refused."""
     if query.timeout is None:
         return _evaluate(mirror, query)
-    return _within(query.timeout, lambda: _complete(_evaluate(mirror, query)))
+    return _within(query.timeout, lambda given_up: _complete(_evaluate(mirror, query), given_up))
 
 
-def _complete(answer: Answer) -> Answer:
+def _complete(answer: Answer, given_up: threading.Event) -> Answer:
     if isinstance(answer, Solutions):
-        return Solutions(answer.names, iter(list(answer.rows)))
+        return Solutions(answer.names, _kept(answer.rows, given_up))
     if isinstance(answer, Triples):
-        return Triples(iter(list(answer.rows)))
+        return Triples(_kept(answer.rows, given_up))
     return answer
 
 
-def _within(timeout: float, work: Callable[[], Answer]) -> Answer:
+def _kept[T](rows: Iterator[T], given_up: threading.Event) -> Iterator[T]:
+    """All rows at once, in a temporary file where they are many, to be read one by one."""
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - whoever reads it to its end closes it
+    for batch in itertools.batched(rows, 1000):
+        if given_up.is_set():
+            break
+        pickle.dump(batch, file)
+    file.seek(0)
+    return _read_back(file)
+
+
+def _read_back(file: IO[bytes]) -> Iterator[Any]:
+    with file:
+        while True:
+            try:
+                batch = pickle.load(file)
+            except EOFError:
+                return
+            yield from batch
+
+
+def _within(timeout: float, work: Callable[[threading.Event], Answer]) -> Answer:
     outcome: list[Answer | BaseException] = []
+    given_up = threading.Event()
 
     def run() -> None:
         try:
-            outcome.append(work())
+            outcome.append(work(given_up))
         except BaseException as error:  # noqa: BLE001 - it is raised again where the query was asked
             outcome.append(error)
 
@@ -74,6 +101,7 @@ def _within(timeout: float, work: Callable[[], Answer]) -> Answer:
     worker.start()
     worker.join(timeout)
     if not outcome:
+        given_up.set()
         raise RefusedError(400, f"The query did not finish within {timeout:g} s.", "QUERY TIMEOUT")
     result = outcome[0]
     if isinstance(result, BaseException):

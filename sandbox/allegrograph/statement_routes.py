@@ -212,7 +212,7 @@ def _document(call: Call) -> Iterator[Quad]:
             kind = formats.type_of_file(path)
         return formats.parsed(file, kind, base, graphs)
     if kind == "application/json":
-        return (_checked(quad) for quad in formats.quads_of_json(request.json(), call.namespaces))
+        return map(_checked, formats.quads_of_json(formats.json_entries(request.data), call.namespaces))
     if kind == "application/ld+json":
         options = json_ld.Options(
             context=request.value("jsonLdContext"),

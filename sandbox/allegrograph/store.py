@@ -138,7 +138,7 @@ class Repository:
             connection = overlay.connection if overlay else self.writer
             connection.execute("BEGIN IMMEDIATE")
             try:
-                change = DirectChange(connection)
+                change = DirectChange(connection, mirrored=self.mirror is not None)
                 if overlay:
                     overlay.apply(change)
                 yield change
@@ -190,5 +190,5 @@ def refreshed(mirror: Mirror | None, change: DirectChange | OverlayChange) -> Mi
             # Some that were added may have been removed again, never the other way round: ids only grow.
             mirror.add(difference.added)
             mirror.remove(difference.removed)
-    difference.clear()
+    difference.clear(wanted=mirror is not None)
     return mirror

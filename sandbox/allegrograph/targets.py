@@ -86,6 +86,7 @@ class RepositoryPlace:
         self.repository.refresh_mirror(self.change)
         if self.repository.mirror is None:
             self.repository.mirror = Mirror.of(self.view())
+            self.change.difference.wanted = True
         return self.repository.mirror
 
 
@@ -157,7 +158,7 @@ class SessionTarget:
         self._connection.execute("BEGIN")
         self._generation = Repository.generation_of(self._connection)
         self._dirty, self._mirror = False, None
-        self._overlay.difference.clear()
+        self._overlay.difference.clear(wanted=False)
 
     def view(self) -> View:
         """The snapshot with the session's operations; for the holder of the lock."""
@@ -203,6 +204,7 @@ class SessionTarget:
             if not self._dirty:
                 return mirror
             self._mirror = mirror
+            self._overlay.difference.wanted = True
         return self._mirror
 
     @contextlib.contextmanager
@@ -220,7 +222,7 @@ class SessionTarget:
             except BaseException:
                 self._connection.execute("ROLLBACK TO request")
                 self._mirror = None
-                self._overlay.difference.clear()
+                self._overlay.difference.clear(wanted=False)
                 raise
             finally:
                 self._connection.execute("RELEASE request")

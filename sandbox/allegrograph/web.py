@@ -1,7 +1,6 @@
 """HTTP/1.1 over plain sockets: one thread accepts on all ports, each connection has a thread of its own."""
 
 import contextlib
-import gzip
 import http.server
 import json
 import os
@@ -14,10 +13,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from io import BufferedIOBase
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from sandbox.allegrograph.bodies import Body, Headers, Readable, Unpacked
 from sandbox.allegrograph.refusal import RefusedError
 
 _FORM = "application/x-www-form-urlencoded"
@@ -26,66 +25,6 @@ _WHOLE = 1 << 16
 _IDLE = 600.0
 _HANDSHAKE = 10.0
 _DRAIN = 1 << 26
-
-
-class Readable(Protocol):
-    """Something to read bytes from."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes."""
-
-
-class Headers(Protocol):
-    """The header lines of a request."""
-
-    def get(self, name: str, /) -> str | None:
-        """One of them, or nothing."""
-
-
-class Body:
-    """The body of a request, read as it comes."""
-
-    def __init__(self, stream: BufferedIOBase, headers: Headers) -> None:
-        self._stream = stream
-        self._chunked = (headers.get("Transfer-Encoding") or "").lower() == "chunked"
-        try:
-            self._left = 0 if self._chunked else int(headers.get("Content-Length") or 0)
-        except ValueError as error:
-            raise RefusedError(400, "The Content-Length is not a number.") from error
-        self.finished = not self._chunked and self._left == 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes, at most `size`; all of them when it is negative; nothing at the end."""
-        pieces, wanted = [], size
-        while not self.finished and wanted != 0:
-            if self._left == 0 and not self._next_chunk():
-                break
-            piece = self._stream.read(self._left if wanted < 0 else min(wanted, self._left))
-            if not piece:
-                raise ConnectionError("The client went away.")
-            pieces.append(piece)
-            self._left -= len(piece)
-            wanted -= len(piece) if wanted > 0 else 0
-            self._after_piece()
-        return b"".join(pieces)
-
-    def _next_chunk(self) -> bool:
-        try:
-            self._left = int(self._stream.readline(100).split(b";")[0] or b"0", 16)
-        except ValueError as error:
-            raise ConnectionError("A chunk has no length.") from error
-        if self._left == 0:
-            while self._stream.readline(10_000).strip():
-                pass
-            self.finished = True
-        return not self.finished
-
-    def _after_piece(self) -> None:
-        if self._left == 0:
-            if self._chunked:
-                self._stream.readline(10)
-            else:
-                self.finished = True
 
 
 @dataclass
@@ -114,15 +53,14 @@ class Request:
     @property
     def data(self) -> Readable:
         """The body, unpacked where it came compressed."""
-        if "gzip" in (self.headers.get("Content-Encoding") or ""):
-            return gzip.GzipFile(fileobj=self.body, mode="rb")  # type: ignore[call-overload, no-any-return]
-        return self.body
+        packed = "gzip" in (self.headers.get("Content-Encoding") or "")
+        return Unpacked(self.body) if packed else self.body
 
     def text(self) -> str:
         """The whole body as text."""
         try:
             return self.data.read().decode()
-        except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        except UnicodeDecodeError as error:
             raise RefusedError(400, f"The body is not text in UTF-8: {error}") from error
 
     def json(self) -> Any:

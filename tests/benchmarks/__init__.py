@@ -12,6 +12,7 @@
 | `record` | what is kept of a life, as JSON |
 | `report` | the table, what it costs in time, and whether it is as it should be |
 | `timeline` | the plots |
+| `triples` | how fast the stand-in for AllegroGraph loads and answers, and what it keeps; a program of its own |
 """
 
 import os

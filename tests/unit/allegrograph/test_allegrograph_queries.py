@@ -1,3 +1,4 @@
+import threading
 from xml.etree import ElementTree
 
 import pytest
@@ -159,3 +160,16 @@ def test_namespaces_serve_queries(client: Client) -> None:
     assert client.values("r", "select ?o { e:b e:id ?o }") == [[f'"1"^^<{XSD}integer>']]
     client.call("DELETE", "/repositories/r/namespaces/e")
     assert client.select("r", "select ?o { e:b e:id ?o }").status == 400
+
+
+def test_a_query_with_a_time_out_keeps_many_rows_and_ends_when_nobody_waits_any_more(client: Client) -> None:
+    tens = " ".join(f"values ?x{n} {{ 0 1 2 3 4 5 6 7 8 9 }}" for n in range(5))
+    many = f"select * {{ {tens} }}"
+    assert client.select("r", many, "text/integer", timeout="20").text == "100000"
+    assert len(client.select("r", many, timeout="20").json["values"]) == 100_000
+    more = f"select * {{ {tens} {tens.replace('?x', '?y')} }}"
+    assert client.select("r", more, timeout="0.1").text.startswith("QUERY TIMEOUT: ")
+    working = [each for each in threading.enumerate() if each.name == "query"]
+    for each in working:
+        each.join(5)
+    assert not any(each.is_alive() for each in working)
