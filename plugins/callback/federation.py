@@ -98,6 +98,8 @@ class CallbackModule(DefaultCallback):
         self._watch(os.getpid())
         self._stop_file = Path(C.DEFAULT_LOCAL_TMP) / "stop"
         os.environ["FEDERATION_STOP_FILE"] = str(self._stop_file)
+        # What COLUMNS says, or else the terminal; 0 where there is neither.
+        os.environ["FEDERATION_COLUMNS"] = str(shutil.get_terminal_size((0, 0)).columns)
         if not self._brief:
             super().v2_playbook_on_start(playbook)
         elif context.CLIARGS["check"]:

@@ -293,6 +293,21 @@ def test_a_terminal_sees_what_is_under_way(tmp_path: Path) -> None:
     assert "ERROR: Try until it works: " in text.splitlines()[-1]
 
 
+WIDE = """
+    - name: Say how wide it is
+      ansible.builtin.debug:
+        msg: "It has {{ lookup('ansible.builtin.env', 'FEDERATION_COLUMNS') }} columns."
+"""
+
+
+@pytest.mark.parametrize(("given", "said"), [("", "0"), ("132", "132")])
+def test_what_is_no_terminal_is_as_wide_as_it_says(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", given)
+    assert f"It has {said} columns." in printed(command, tmp_path, WIDE)[1]
+
+
 WAITING = """
     - name: Say that it waits
       ansible.builtin.debug: {msg: It waits.}
