@@ -244,12 +244,13 @@ def session_server(begun: bytes, stall: bool) -> Iterator[int]:
             each.close()
 
 
-@pytest.mark.parametrize("old", [None, b"old\n"])
-@pytest.mark.parametrize("stall", [False, True], ids=["broken", "late"])
+LENGTH = HEAD + b"Content-Length: 1000\r\n\r\na\n1\n"
+CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\na\n1\n\r\n"
+
+
 @pytest.mark.parametrize(
-    "begun",
-    [HEAD + b"Content-Length: 1000\r\n\r\na\n1\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\na\n1\n\r\n"],
-    ids=["length", "chunks"],
+    ("begun", "stall", "old"),
+    [(LENGTH, False, None), (CHUNKS, False, None), (CHUNKS, False, b"old\n"), (CHUNKS, True, b"old\n")],
 )
 def test_half_an_answer_is_no_file(
     agraph: Agraph, run: Run, tmp_path: Path, begun: bytes, stall: bool, old: bytes | None

@@ -86,7 +86,7 @@ def test_a_disk_that_takes_no_more_is_said(tmp_path: Path) -> None:
     with opened(str(tmp_path / "answer.csv"), False) as file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
         try:
-            with pytest.raises(OutputError, match="answer.csv cannot be written: File too large. Make room, or name a"):
+            with pytest.raises(OutputError, match=r"answer\.csv cannot be written: File too large\. Make room"):
                 file.write(b"x" * 100_000)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -56,7 +56,12 @@ def test_a_row_of_a_megabyte_is_not_tried_again_with_each_piece(monkeypatch: pyt
     rows = Rows()
     tries: list[int] = []
     decode = rows._decoder.raw_decode
-    monkeypatch.setattr(rows._decoder, "raw_decode", lambda text, place: tries.append(1) or decode(text, place))
+
+    def tried(text: str, place: int) -> tuple[Any, int]:
+        tries.append(place)
+        return decode(text, place)
+
+    monkeypatch.setattr(rows._decoder, "raw_decode", tried)
     text = '[["' + "x" * 1_000_000 + '"]]'
     found = [row for piece in pieces(text, 1000) for row in rows.feed(piece)] + rows.end()
     assert [len(row[0]) for row in found] == [1_000_000]
