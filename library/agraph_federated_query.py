@@ -9,7 +9,8 @@ short_description: Ask a federation of AllegroGraph repositories a SPARQL questi
 description:
   - Opens a session on the manager over the repositories of all members, asks, and closes the session whatever happens.
   - agraph-python waits for ever and sends a failed request eleven times; this module ends at O(timeout) all the same.
-  - It changes nothing, on the servers or elsewhere.
+  - It changes nothing on the servers, and an update is refused before anything is asked. With O(output_file) the
+    answer goes from the manager to the disk a piece at a time, so that it may be larger than the memory.
   - With O(tunnel) the manager needs no open port. AllegroGraph gives each session a port of its own, so there may be
     two sessions of SSM, which end with the module.
 version_added: 0.1.0
@@ -72,6 +73,40 @@ options:
     description: The question, in SPARQL; SELECT, ASK, CONSTRUCT or DESCRIBE.
     type: str
     required: true
+  output:
+    description:
+      - In which form the answer comes; V(table), V(csv), V(tsv), V(json), V(xml) or V(html) for the rows of a SELECT,
+        V(table), V(json), V(xml) or V(html) for an ASK, V(table), V(ntriples), V(turtle), V(xml) or V(html) for the
+        triples of a CONSTRUCT or DESCRIBE.
+      - AllegroGraph writes all but V(table) and V(html), and these are its bytes. V(json) and V(xml) are SPARQL's own,
+        V(xml) of triples is RDF/XML.
+    type: str
+    default: table
+  output_file:
+    description:
+      - A file for the answer instead of the result's RV(text), mode 0644. It is there whole or not at all, and stays
+        as it is where it has the same content.
+    type: path
+  limit:
+    description: The most rows or triples, as AllegroGraph counts them; V(0) for all.
+    type: raw
+    default: 0
+  bindings:
+    description: Terms, written as in N-Triples, by the names of the variables that have them from the beginning.
+    type: raw
+    default: {}
+  reasoning:
+    description: Whether what follows by RDFS++ from the members' triples counts as if it were there.
+    type: bool
+    default: false
+  shown:
+    description: The most rows of a table that goes to no file; V(0) for all. RV(more) says whether there were more.
+    type: int
+    default: 0
+  columns:
+    description: The width of a table that goes to no file, in columns of a terminal; V(0) for what it takes.
+    type: int
+    default: 0
   timeout:
     description: How long all of it may take, in seconds.
     type: int
@@ -92,7 +127,7 @@ options:
         required: true
 attributes:
   check_mode:
-    description: Can run in check mode; it changes nothing anyway.
+    description: It asks in check mode, too, and says whether O(output_file) would be another; it is not written.
     support: full
   diff_mode:
     description: There is nothing to compare.
@@ -111,26 +146,56 @@ EXAMPLES = r"""
     secret_parameter: /agraph/reader
     query: SELECT (AVG(?o) AS ?avg) { ?s <ex://id> ?o }
   register: answer
+
+- name: Write all that is known about one thing to a file
+  agraph_federated_query:
+    manager_host: 198.51.100.7
+    members:
+      - {index: 0, id: i-0aaa, address: 10.0.1.5}
+    repository: r
+    user: reader
+    secret_parameter: /agraph/reader
+    query: SELECT ?p ?o { ?s ?p ?o }
+    bindings: {s: <http://example.org/a>}
+    output: csv
+    output_file: /tmp/a.csv
+    timeout: 3600
 """
 
 RETURN = r"""
+text:
+  description: The answer in the form that was asked for. A table ends without a line break, all else as it came.
+  returned: success, without O(output_file)
+  type: str
+count:
+  description: How many rows or triples there are; none for an ASK and in V(turtle) and RDF/XML, which are not counted.
+  returned: success
+  type: int
+more:
+  description: Whether there are more rows than O(shown).
+  returned: success, with O(output=table) and without O(output_file)
+  type: bool
+bytes:
+  description: The size of the answer.
+  returned: success, with O(output_file)
+  type: int
 names:
   description:
     - The variables. An ASK has the single one V(ask).
     - A CONSTRUCT or DESCRIBE has V(subject), V(predicate) and V(object).
-  returned: success
+  returned: success, with O(output=table) and without O(output_file)
   type: list
   elements: str
   sample: [avg]
 rows:
   description: The rows, each a list with a term for each variable, null where it is unbound.
-  returned: success
+  returned: success, with O(output=table) and without O(output_file)
   type: list
   elements: list
   sample: [[{type: literal, value: "0.5", datatype: "http://www.w3.org/2001/XMLSchema#decimal"}]]
 table:
-  description: The same for people.
-  returned: success
+  description: The same for people, as wide as it is.
+  returned: success, with O(output=table) and without O(output_file)
   type: str
 seconds:
   description: How long it took.
@@ -139,19 +204,17 @@ seconds:
 """
 
 import contextlib
-import multiprocessing
-import os
 import signal
 import time
-from multiprocessing.connection import Connection
 from typing import Any
 
-from ansible.module_utils.agraph_client import AgraphError, Server
+from ansible.module_utils.agraph_client import AgraphError
+from ansible.module_utils.answer_outputs import OutputError, opened, sink_of
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.federation_spec import federation, repository_url, without_secrets
-from ansible.module_utils.manager_way import Way
-from ansible.module_utils.port_forwarding import LOCALHOST, ForwardingError, Instance
-from ansible.module_utils.sparql_results import result
+from ansible.module_utils.federation_spec import without_secrets
+from ansible.module_utils.manager_conversation import Manager, QueryError, Question, ask
+from ansible.module_utils.port_forwarding import ForwardingError, Instance
+from ansible.module_utils.sparql_formats import accepted, problem_with_question, rows_of, terms_of
 
 ARGUMENTS: dict[str, Any] = {
     "manager_host": {"type": "str", "required": True},
@@ -175,6 +238,13 @@ ARGUMENTS: dict[str, Any] = {
     "secret_parameter": {"type": "str", "no_log": False},
     "region": {"type": "str"},
     "query": {"type": "str", "required": True},
+    "output": {"type": "str", "default": "table"},
+    "output_file": {"type": "path"},
+    "limit": {"type": "raw", "default": 0},
+    "bindings": {"type": "raw", "default": {}},
+    "reasoning": {"type": "bool", "default": False},
+    "shown": {"type": "int", "default": 0},
+    "columns": {"type": "int", "default": 0},
     "timeout": {"type": "int", "default": 120},
     "tunnel": {
         "type": "dict",
@@ -184,14 +254,6 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
 }
-# How long the manager may take to say that it is there, and to close a session that ran out of time.
-PATIENCE = 10.0
-
-Wanted = dict[str, Any]
-
-
-class QueryError(Exception):
-    """Why there is no answer, in one sentence."""
 
 
 def main() -> None:
@@ -205,17 +267,51 @@ def main() -> None:
     started = time.monotonic()
     # A run that is ended ends its sessions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    wanted = dict(module.params)
+    params = dict(module.params)
+    repository = f"http://localhost:{params['member_port']}/repositories/{params['repository']}"
+    asked = (params[name] for name in ("query", "output", "limit", "bindings"))
+    if problem := problem_with_question(*asked, repository):
+        module.fail_json(msg=problem)
     try:
-        if wanted["secret_parameter"]:
-            wanted["password"] = stored(wanted["secret_parameter"], wanted["region"])
-            module.no_log_values.add(wanted["password"])
-        answer = ask(wanted, started + wanted["timeout"])
+        if params["secret_parameter"]:
+            params["password"] = stored(params["secret_parameter"], params["region"])
+            module.no_log_values.add(params["password"])
+        found = answer(params, started + params["timeout"], module.check_mode)
     except ImportError as error:
         module.fail_json(msg=missing_required_lib("boto3" if "boto" in str(error.name) else "agraph-python"))
-    except (QueryError, AgraphError, ForwardingError) as error:
-        module.fail_json(msg=without_secrets(str(error), [wanted["password"] or ""]))
-    module.exit_json(changed=False, seconds=round(time.monotonic() - started, 2), **result(answer))
+    except (QueryError, OutputError, AgraphError, ForwardingError) as error:
+        unwritten = f" Nothing was written to {params['output_file']}." if params["output_file"] else ""
+        module.fail_json(msg=without_secrets(f"{error}{unwritten}", [params["password"] or ""]))
+    module.exit_json(**{"changed": False, **found}, seconds=round(time.monotonic() - started, 2))
+
+
+def answer(params: dict[str, Any], deadline: float, check_mode: bool) -> dict[str, Any]:
+    """Return what the manager answers by the deadline, or write it to the file, or raise one sentence."""
+    path, query, output = params["output_file"], params["query"], params["output"]
+    with opened(path, check_mode) if path else contextlib.nullcontext() as file:
+        sink, most = sink_of(query, output, file, params["shown"], rows_of(params["limit"]) or 0, params["columns"])
+        bindings = terms_of(params["bindings"])
+        question = Question(query, accepted(query, output), most, params["reasoning"], bindings)
+        found = dict(ask(manager_of(params), question, sink, params["timeout"], deadline))
+        if file and found["changed"]:
+            file.put()
+    return found
+
+
+def manager_of(params: dict[str, Any]) -> Manager:
+    """Return who is asked."""
+    tunnel = params["tunnel"]
+    return Manager(
+        host=params["manager_host"],
+        port=params["manager_port"],
+        members=params["members"],
+        member_port=params["member_port"],
+        repository=params["repository"],
+        catalog=params["catalog"],
+        user=params["user"],
+        password=params["password"],
+        instance=tunnel and Instance(tunnel["instance_id"], "the manager", tunnel["plugin"], params["region"]),
+    )
 
 
 def stored(name: str, region: str | None) -> str:
@@ -239,158 +335,6 @@ def stored(name: str, region: str | None) -> str:
         ) from None
     except BotoCoreError as error:
         raise QueryError(f"The password {name} cannot be read from the Parameter Store: {error}") from None
-
-
-def ask(wanted: Wanted, deadline: float) -> Any:
-    """Return the server's answer, or raise one sentence, by the deadline."""
-    import franz.miniclient.repository  # noqa: F401  # here, so that the child is forked with it loaded
-
-    if not wanted["members"]:
-        raise QueryError("The federation has no members, so there is nothing to ask.")
-    tunnel = wanted["tunnel"]
-    instance = tunnel and Instance(tunnel["instance_id"], "the manager", tunnel["plugin"], wanted["region"])
-    with Way(wanted["manager_host"], wanted["manager_port"], instance, deadline) as way:
-        return ask_there(wanted, deadline, way)
-
-
-def ask_there(wanted: Wanted, deadline: float, way: Way) -> Any:
-    """Return the server's answer, or raise one sentence, by the deadline."""
-    greet(wanted, deadline, way)
-    # The client has no time-out of its own: a process of its own can be ended whatever it waits for.
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=converse, args=(wanted, way, theirs), daemon=True)
-    child.start()
-    theirs.close()
-    session = None
-    try:
-        while ours.poll(max(0.0, deadline - time.monotonic())):
-            kind, value = ours.recv()
-            if kind == "session":
-                session = way.here(value)
-                ours.send(session)
-            elif kind == "answer":
-                return value
-            else:
-                raise QueryError((value[0] is None and way.trouble()) or explain(wanted, *value))
-    except EOFError:
-        raise QueryError("The query's process ended without an answer; run it again with -vvv to see why.") from None
-    finally:
-        end(child)
-        if session:
-            close(wanted, session, way)
-    raise QueryError(late(wanted))
-
-
-def greet(wanted: Wanted, deadline: float, way: Way) -> None:
-    """Say at once that the manager cannot be reached; the client would try for minutes."""
-    patience = max(0.5, min(PATIENCE, deadline - time.monotonic()))
-    server = Server(way.host, way.port, timeout=patience, through_proxy=way.through_proxy)
-    try:
-        server.version()
-    except AgraphError as error:
-        if wanted["tunnel"]:
-            raise QueryError(
-                way.trouble() or f"The manager's AllegroGraph does not answer through the tunnel: {error}"
-            ) from None
-        raise QueryError(
-            f"The manager cannot be reached: {error} Does its security group let this machine's address in "
-            "(federation_allowed_cidr), and does AllegroGraph run there?"
-        ) from None
-
-
-def converse(wanted: Wanted, way: Way, pipe: Connection) -> None:
-    """In the child: open the session, ask, close it, and send what came of it."""
-    # The client prints errors, with the URLs and the passwords in them; the module's output is JSON and nothing else.
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    for name in [name for name in os.environ if name.startswith("AGRAPH_")]:
-        del os.environ[name]
-    if not way.through_proxy:
-        os.environ["no_proxy"] = os.environ["NO_PROXY"] = LOCALHOST
-    from franz.miniclient.repository import Client
-    from franz.miniclient.request import RequestError
-
-    try:
-        client = Client(f"http://{way.host}:{way.port}", wanted["user"], wanted["password"])
-        # A session that nobody closes any more ends by itself soon after the time is up.
-        session = client.openSession(specification(wanted), lifetime=min(21600, wanted["timeout"] + 60))
-        pipe.send(("session", session.url))
-        session.url = pipe.recv()
-        outcome: tuple[str, Any] = ("answer", session.evalSparqlQuery(wanted["query"]))
-    except RequestError as error:
-        outcome = ("refused", (error.status, error.code, str(error.message)))
-    except Exception as error:  # noqa: BLE001  # it has to cross the pipe as data; the parent makes a sentence of it
-        outcome = ("failed", (None, None, f"{type(error).__name__}: {error}"))
-    # Who closes the session is the parent: the client would try that for minutes on a manager that has just died.
-    with contextlib.suppress(BrokenPipeError):
-        pipe.send(outcome)
-    # Not sys.exit: what the parent registered to be done at exit is the parent's.
-    os._exit(0)
-
-
-def specification(wanted: Wanted) -> str:
-    """Return the spec of the federation of the members' repositories."""
-    rest = (wanted["member_port"], wanted["repository"], wanted["user"], wanted["password"], wanted["catalog"])
-    members = sorted(wanted["members"], key=lambda member: int(member["index"]))
-    return str(federation(repository_url(member["address"], *rest) for member in members))
-
-
-def explain(wanted: Wanted, status: int | None, code: str | None, words: str) -> str:
-    """Turn what the server or the client said into a sentence with a remedy."""
-    words = " ".join(words.split()).rstrip(".")
-    manager = f"{wanted['manager_host']}:{wanted['manager_port']}"
-    members = named(wanted, words)
-    if members:
-        return f"The manager could not ask {members}: {words}. Does AllegroGraph run there, with the repository in it?"
-    if code == "MALFORMED QUERY":
-        return f"The query does not parse: {words}."
-    if code == "QUERY TIMEOUT":
-        return late(wanted)
-    if status == 401:
-        return (
-            f"The manager {manager} refuses the user {wanted['user']} or the password. Repeat ansible-playbook up.yml, "
-            "which gives the servers the federation's users and passwords."
-        )
-    if status is None:
-        kind = words.partition(":")[0]
-        return f"The manager {manager} broke the conversation off ({kind}). Does AllegroGraph still run there?"
-    return f"The manager {manager} answered {status}: {f'{code}: ' if code else ''}{words}."
-
-
-def named(wanted: Wanted, words: str) -> str:
-    """Return the members whose addresses stand in the server's words."""
-    found = []
-    for member in wanted["members"]:
-        start = words.find(member["address"])
-        # 10.0.1.5 is not meant where 10.0.1.50 stands
-        if start >= 0 and not words[start + len(member["address"]) :][:1].isdigit():
-            found.append(f"member {member['index']} ({member['id']}, {member['address']})")
-    return " and ".join(found)
-
-
-def late(wanted: Wanted) -> str:
-    """Say that the time was up."""
-    return (
-        f"The query took longer than {wanted['timeout']} s and was given up. "
-        "Ask for less, or allow more with federation_query_timeout."
-    )
-
-
-def end(child: Any) -> None:
-    """End the child, whatever it waits for."""
-    child.join(0.5 if not child.is_alive() else 0)
-    if child.is_alive():
-        child.kill()
-        child.join()
-
-
-def close(wanted: Wanted, session: str, way: Way) -> None:
-    """Close a session that the child could not close any more."""
-    server = Server(way.host, way.port, wanted["user"], wanted["password"], PATIENCE / 2, way.through_proxy)
-    with contextlib.suppress(AgraphError):
-        server.json("POST", f"{session}/session/close")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ type: stdout
 short_description: Phases, short task lines, a table, and one last line that says how it ended
 description:
   - Prints a line for each play and for each task that changed something, failed, or took its time.
-  - At the end, in this order, a line with the counts, then the C(table) and the C(closing) line of the statistic
-    C(federation_report) that a play has left with M(ansible.builtin.set_stats).
+  - At the end, in this order, a line with the counts, then the C(table), the C(text), which is written byte for byte,
+    and the C(closing) line of the statistic C(federation_report) that a play has left with
+    M(ansible.builtin.set_stats).
   - After a failure the last line is C(ERROR:) and a sentence, the original error even where a rescue cleaned up after
     it; C(federation_report.error) replaces it. C(federation_report.last) is printed after either.
   - A run that is interrupted ends with C(ERROR:), what stands, and how to go on. A C(tunnel) that is interrupted has
     ended well, by the file that C(FEDERATION_STOP_FILE) names; a second time interrupts it like any other.
+  - Hands the terminal's width on as C(FEDERATION_COLUMNS), or what C(COLUMNS) says, or C(0) where there is neither.
   - Commands inside of sentences are completed with the inventory and the settings that this run was given.
   - With C(-v) and above, Ansible's own default output, and the same ending.
 extends_documentation_fragment:
@@ -62,6 +64,13 @@ UNTIL_STOPPED = {"tunnel"}
 ERASE = "\r\033[K"
 
 
+def written_as_it_is(text: str) -> None:
+    """Write a text for programs: Ansible's display would have line breaks of its own. The last line is ended."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write((text if text.endswith("\n") else f"{text}\n").encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
 class CallbackModule(DefaultCallback):
     """The project's stdout callback."""
 
@@ -98,6 +107,8 @@ class CallbackModule(DefaultCallback):
         self._watch(os.getpid())
         self._stop_file = Path(C.DEFAULT_LOCAL_TMP) / "stop"
         os.environ["FEDERATION_STOP_FILE"] = str(self._stop_file)
+        # What COLUMNS says, or else the terminal; 0 where there is neither.
+        os.environ["FEDERATION_COLUMNS"] = str(shutil.get_terminal_size((0, 0)).columns)
         if not self._brief:
             super().v2_playbook_on_start(playbook)
         elif context.CLIARGS["check"]:
@@ -189,6 +200,8 @@ class CallbackModule(DefaultCallback):
         error = report.get("error") or (self._error() if failed else None)
         if table := report.get("table"):
             self._display.display(str(table))
+        if text := report.get("text"):
+            written_as_it_is(str(text))
         if error:
             self._end(str(error))
         elif closing := report.get("closing"):

@@ -13,7 +13,7 @@ COMMAND = re.compile(r"\bansible-playbook \w+\.yml((?: -e [\w.=-]+)*)")
 GIVEN = re.compile(r" -e (\w+)=")
 # What belongs to one run and not to the federation, and what must not be shown.
 OF_ONE_RUN = {"federation_on_failure", "federation_take_over", "federation_discard_data", "federation_result_file"}
-OF_ONE_VERB = ("federation_query", "federation_tunnel")
+OF_ONE_VERB = ("federation_query", "federation_output", "federation_tunnel")
 PLAIN = re.compile(r"[\w./:-]+")
 
 

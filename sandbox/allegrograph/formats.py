@@ -1,9 +1,11 @@
 """Reading and writing triples in the formats that AllegroGraph's clients use."""
 
 import io
+import itertools
 import json
 import re
 import secrets
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Protocol
@@ -151,6 +153,7 @@ _PLAIN_QUAD = re.compile(
     re.MULTILINE,
 )
 _BLOCK = 1 << 17
+_BATCH = 1000
 
 
 def _lines(source: Bytes, format_: RdfFormat, names: _BlankNames) -> Iterator[Quad]:
@@ -243,6 +246,8 @@ def quads_of_json(entries: Iterable[object], namespaces: Mapping[str, str]) -> I
 
 TRIPLE_LINES = {"application/n-triples", "text/plain"}
 QUAD_LINES = {"application/n-quads", "text/x-nquads", "application/x-extended-nquads"}
+WRITTEN = (*_OXIGRAPH, _TRIX)
+"""The formats of RDF in which triples are answered."""
 
 
 def serialised(rows: Iterable[Row], accept: str, namespaces: Mapping[str, str]) -> Iterator[str | bytes]:
@@ -260,12 +265,20 @@ def serialised(rows: Iterable[Row], accept: str, namespaces: Mapping[str, str]) 
     format_ = _OXIGRAPH.get(accept)
     if accept in QUAD_LINES or format_ is None:
         return (f"{s} {p} {o} {g} .\n" if g else f"{s} {p} {o} .\n" for _, s, p, o, g in rows)
-    quads = (quad for row in rows for quad in quads_of([row[1:]]))
+    return _by_oxigraph(rows, format_, _usable(namespaces))
+
+
+def _by_oxigraph(rows: Iterable[Row], format_: RdfFormat, prefixes: Mapping[str, str]) -> Iterator[bytes]:
+    """A document in one of Oxigraph's formats; it waits on the disk, since Oxigraph writes and does not yield."""
+    quads = (quad for batch in itertools.batched(rows, _BATCH) for quad in quads_of(row[1:] for row in batch))
     data: Iterable[pyoxigraph.Quad] | Iterable[pyoxigraph.Triple] = quads
     if not format_.supports_datasets:
         data = (quad.triple for quad in quads)
-    result = pyoxigraph.serialize(data, format=format_, prefixes=_usable(namespaces))
-    return iter([result or b""])
+    with tempfile.TemporaryFile() as document:
+        pyoxigraph.serialize(data, document, format=format_, prefixes=dict(prefixes))
+        document.seek(0)
+        while block := document.read(_BLOCK):
+            yield block
 
 
 def _usable(namespaces: Mapping[str, str]) -> dict[str, str]:

@@ -3,12 +3,12 @@
 import itertools
 import time
 
-from sandbox.allegrograph import results, sparql, terms, updates
+from sandbox.allegrograph import reasoning, results, sparql, terms, updates
 from sandbox.allegrograph.calls import STORE, Call, graphs_of, json_response
 from sandbox.allegrograph.federation import FederationTarget
-from sandbox.allegrograph.queries import Answer, Query, Solutions, evaluate
+from sandbox.allegrograph.queries import Answer, Query, Solutions, Triples, evaluate
 from sandbox.allegrograph.refusal import RefusedError
-from sandbox.allegrograph.web import Response
+from sandbox.allegrograph.web import Request, Response
 
 _ANALYSIS = """desired indices: spogi posgi
 actual indices: spogi
@@ -66,17 +66,34 @@ def _answered(call: Call, text: str) -> Response:
         {name: terms.canonical(value, call.namespaces) for name, value in request.prefixed("$").items()},
         _timeout(call),
     )
-    with call.target.querying(call.filters) as mirror:
+    infers = _infers(request.value("infer") or "false")
+    with call.target.querying(call.filters) as plain:
+        mirror = reasoning.inferred(plain) if infers else plain
         answer = _paged(evaluate(mirror, asked), request.number("limit"), request.number("offset") or 0)
-        accept = request.accept or "application/json"
-        content_type, pieces = results.serialised(answer, accept, call.namespaces, started)
+        content_type, pieces = results.serialised(answer, _accepted(request), call.namespaces, started)
     return Response(pieces, content_type=content_type, is_last=bool(call.service.faults.ask("query")))
 
 
+def _accepted(request: Request) -> list[str]:
+    wishes = (request.headers.get("Accept") or "").split(",")
+    return [each.split(";")[0].strip().lower() for each in wishes if each.strip()]
+
+
+def _infers(kind: str) -> bool:
+    """Whether to reason by RDFS++, which is the one way of reasoning that there is here."""
+    if kind.lower() in ("false", "true", "rdfs++"):
+        return kind.lower() != "false"
+    if kind.lower() in ("restriction", "hasvalue"):
+        raise RefusedError(400, f"Reasoning by {kind} is not available on this server.", "NOT IMPLEMENTED")
+    raise RefusedError(400, f"infer={kind!r} is no way of reasoning.", "INVALID PARAMETERS")
+
+
 def _paged(answer: Answer, limit: int | None, offset: int) -> Answer:
-    if not isinstance(answer, Solutions) or (limit is None and not offset):
+    if isinstance(answer, bool) or (limit is None and not offset):
         return answer
     stop = None if limit is None else offset + limit
+    if isinstance(answer, Triples):
+        return Triples(itertools.islice(answer.rows, offset, stop))
     return Solutions(answer.names, itertools.islice(answer.rows, offset, stop))
 
 

@@ -4,40 +4,73 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from sandbox.allegrograph import formats, terms
 from sandbox.allegrograph.queries import Answer, Solutions, Triples
+from sandbox.allegrograph.refusal import RefusedError
 
 _NUMERIC = {terms.XSD + name for name in ("integer", "decimal", "double")}
 Cells = Sequence[str | None]
 
 
 def serialised(
-    answer: Answer, accept: str, namespaces: Mapping[str, str], started: float
+    answer: Answer, accepted: Sequence[str], namespaces: Mapping[str, str], started: float
 ) -> tuple[str, Iterator[str | bytes]]:
-    """The content type and the pieces of an answer."""
+    """The content type and the pieces of an answer, in the first format of those accepted that there is."""
     if isinstance(answer, bool):
-        return _boolean(answer, accept)
+        return _boolean(answer, _chosen(accepted, _OF_A_TRUTH))
     if isinstance(answer, Triples):
+        chosen = _chosen(accepted, _OF_TRIPLES)
         rows = ((0, *triple, "") for triple in answer.rows)
-        if accept == "text/integer":
-            return accept, iter([str(sum(1 for _ in rows))])
-        return accept, formats.serialised(rows, accept, namespaces)
-    writers = {
-        "application/sparql-results+json": _sparql_json,
+        if chosen == "text/integer":
+            return chosen, iter([str(sum(1 for _ in rows))])
+        return chosen, formats.serialised(rows, chosen, namespaces)
+    writers = _writers(started)
+    chosen = _chosen(accepted, list(writers))
+    return chosen, writers[chosen](answer)
+
+
+def _writers(started: float) -> dict[str, Callable[[Solutions], Iterator[str]]]:
+    """What writes the rows of a SELECT, by content type; the first is for whoever takes anything."""
+    return {
         "application/sparql-results+xml": _sparql_xml,
         "application/xml": _sparql_xml,
+        "application/sparql-results+json": _sparql_json,
+        "application/json": lambda answer: _json(answer, started),
         "text/csv": _csv,
         "text/tab-separated-values": _tsv,
         "text/table": _table,
         "text/integer": _count,
     }
-    writer = writers.get(accept)
-    if writer is None:
-        return "application/json", _json(answer, started)
-    return accept, writer(answer)
+
+
+_OF_A_TRUTH = (
+    "application/sparql-results+xml",
+    "application/xml",
+    "application/sparql-results+json",
+    "application/json",
+    "text/plain",
+)
+_OF_TRIPLES = (
+    "application/rdf+xml",
+    "application/json",
+    "application/x-quints+json",
+    "text/table",
+    "text/integer",
+    *formats.WRITTEN,
+)
+
+
+def _chosen(accepted: Sequence[str], offered: Sequence[str]) -> str:
+    """Content negotiation, as far as clients use it: in the order of their wishes."""
+    for wish in accepted or ["*/*"]:
+        if wish in offered:
+            return wish
+        if wish == "*/*":
+            return offered[0]
+    raise RefusedError(406, f"{', '.join(accepted)} is no format of this answer; there are {', '.join(offered)}.")
 
 
 def _boolean(answer: bool, accept: str) -> tuple[str, Iterator[str | bytes]]:
@@ -47,7 +80,7 @@ def _boolean(answer: bool, accept: str) -> tuple[str, Iterator[str | bytes]]:
     if accept in ("application/sparql-results+xml", "application/xml"):
         text = f'<sparql xmlns="http://www.w3.org/2005/sparql-results#"><head/><boolean>{word}</boolean></sparql>\n'
         return accept, iter(['<?xml version="1.0"?>\n' + text])
-    return "application/json" if accept == "application/json" else "text/plain", iter([word])
+    return accept, iter([word])
 
 
 def _json(answer: Solutions, started: float) -> Iterator[str]:

@@ -15,8 +15,8 @@ NEEDED = {
         test0 test1 test2 test4 test6 test7 test_getStatements test_result_as_list test_blanknodes
         test_delete_repository test_namespace_management test_turtle_import test_turtle_import_compressed
         test_turtle_import_from_string test_roundtrips test_root_catalog test3 test5 test10 test11 test13 test14
-        test_query_blank_node test_sparql_update test_session test16 test16a test_delete_duplicates
-        test_add_commit_size
+        test_query_blank_node test_setInferencing test_sparql_update test_session test16 test16a
+        test_delete_duplicates test_add_commit_size
     """,
     "newtests.py": """
         test_ag_connect_open test_ag_connect_create test_ag_connect_recreate test_ag_connect_open_no_create
@@ -36,7 +36,7 @@ LEFT_OUT = {
     """,
     "geospatial": "tests.py::test20",
     "social network analysis": "tests.py::test21 tests.py::test22 tests.py::testSNA_bug23323",
-    "reasoning": "tests.py::test_setInferencing tests.py::test_materializer",
+    "reasoning ahead of queries": "tests.py::test_materializer",
     "GraphQL": "tests.py::test_graphql_basic tests.py::test_graphql_namespaces",
     "Lisp, JavaScript or SPIN run in the server": """
         tests.py::test_javascript tests.py::test_script_management tests.py::test_encoded_ids tests.py::test_spin

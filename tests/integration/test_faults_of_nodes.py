@@ -128,7 +128,8 @@ def test_a_member_dies_in_the_query_of_the_manager_that_reads_it(sandbox: Sandbo
     store = label.replace("//", "//test:xyzzy@")
     manager = SERVER.replace("127.0.0.1", nodes.described(MANAGER)["PrivateIpAddress"])
     session = nodes.on(MANAGER, f"curl -sf -G -X POST {manager}/session --data-urlencode 'store=<{store}>'")
-    query = f"curl -s -m 20 -w ' %{{http_code}}' -u test:xyzzy {session}?{QUERY}"
+    accept = "-H 'Accept: application/json'"
+    query = f"curl -s -m 20 -w ' %{{http_code}}' {accept} -u test:xyzzy {session}?{QUERY}"
     assert '"values":[["<ex:o>"]]' in nodes.on(MANAGER, query)
     server = nodes.on(MEMBER, "pgrep -f sandbox.allegrograph")
     sandbox.faults([{"allegrograph": "dies_in_query", "name": MEMBER}])

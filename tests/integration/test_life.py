@@ -156,6 +156,35 @@ def test_braces_and_question_marks_survive(sandbox: Sandbox, tmp_path: Path) -> 
     assert "| <ex://instance1> |" in answer.stdout, str(answer)
 
 
+def test_an_answer_comes_in_the_form_that_is_wanted(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "SELECT ?s ?o { ?s <ex://id> ?o } ORDER BY ?o"
+    shown = sandbox.playbook("query", federation_query=rows, federation_output="csv")
+    assert shown.stdout.endswith(' s\ns,o\n"ex://instance0",0\n"ex://instance1",1\n'), str(shown)
+    path = tmp_path / "answer.json"
+    for changed in (1, 0):
+        bound = {"o": '"1"^^<http://www.w3.org/2001/XMLSchema#integer>'}
+        output = {"federation_output": "json", "federation_output_file": str(path), "federation_query_bindings": bound}
+        filed = sandbox.playbook("query", federation_query=rows, **output)
+        assert (filed.returncode, filed.changed) == (0, changed), str(filed)
+        ending = f"query: 1 row, {path.stat().st_size} bytes are in {path}{'' if changed else ', as before'}"
+        assert filed.last_line == ending, str(filed)
+    (row,) = json.loads(path.read_text())["results"]["bindings"]
+    assert row["s"] == {"type": "uri", "value": "ex://instance1"}
+    monkeypatch.setitem(sandbox.environment, "COLUMNS", "24")
+    narrow = sandbox.playbook("query", federation_query=rows, federation_query_limit=1)
+    assert "------------------------\n| s                | o |\n" in narrow.stdout, str(narrow)
+    assert narrow.lines[-2:] == ["| <…x://instance0> | 0 |", "-" * 24], str(narrow)
+
+
+def test_an_update_is_refused_with_the_reason(sandbox: Sandbox) -> None:
+    answer = sandbox.playbook("query", federation_query="DELETE WHERE { ?s ?p ?o }")
+    assert answer.returncode != 0
+    assert answer.last_line.startswith("ERROR: This is an update (DELETE), and a federation only reads: "), str(answer)
+    assert shows(sandbox.playbook("query"), "0.5")
+
+
 def test_a_query_that_does_not_parse_is_answered_in_the_servers_words(sandbox: Sandbox) -> None:
     answer = sandbox.playbook("query", federation_query="SELECT ?o { ?s ?p")
     assert answer.returncode != 0

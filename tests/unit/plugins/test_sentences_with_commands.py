@@ -46,6 +46,8 @@ def test_secrets_and_what_is_for_one_run_are_not_repeated() -> None:
         "federation_query_file": "q.rq",
         "federation_tunnel_port": 18035,
         "federation_result_file": "r.json",
+        "federation_output": "csv",
+        "federation_output_file": "r.csv",
     }
     assert options((), settings, HERE) == {}
 
