@@ -14,10 +14,10 @@ version_added: 0.1.0
 options:
   purpose:
     description:
-      - For C(up) and C(preflight) all settings matter, and what the account has room and permission for; for anything
-        else only the name, the region and the credentials.
+      - For C(up), C(plan) and C(preflight) all settings matter, and what the account has room and permission for; for
+        anything else only the name, the region and the credentials, and for C(logs) its own.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, preflight, down, leftovers, status]
+    choices: [up, preflight, plan, down, leftovers, status, logs]
     default: up
     type: str
   name:
@@ -195,7 +195,7 @@ ADDRESS_SECONDS = 10
 AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status"], "default": "up"},
+    "purpose": {"choices": ["up", "preflight", "plan", "down", "leftovers", "status", "logs"], "default": "up"},
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
@@ -378,7 +378,7 @@ def problem_with_plugin(path: str) -> str | None:
 def main() -> None:
     """Collect everything that is wrong, then fail with all of it or return who is calling."""
     module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True)
-    up = module.params["purpose"] in ("up", "preflight")
+    up = module.params["purpose"] in ("up", "plan", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:

@@ -1,6 +1,6 @@
 """What is left of a federation: where AWS lists it, whose it is, what it costs, and whether its time is over.
 
-Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic and volumes.
+Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 PARAMETERS = ("lease", "superuser", "reader")
 GATEWAY = 0.045
 ADDRESS = 0.005
+# A volume of the type gp3, in USD a GiB and month; and the hours of a month, as AWS counts them.
+VOLUME_MONTH = 0.08
+HOURS_A_MONTH = 730
 INSTANCES: Mapping[str, float] = {
     "t3.micro": 0.0104,
     "t3.small": 0.0208,
@@ -42,6 +45,11 @@ def instance_cost(it: Record) -> float | None:
 def gateway_cost(it: Record) -> float:
     """Return what a NAT gateway costs; a failed one costs nothing."""
     return 0.0 if it["State"] == "failed" else GATEWAY
+
+
+def volume_cost(gib: int) -> float:
+    """Return what a volume of so many GiB costs."""
+    return gib * VOLUME_MONTH / HOURS_A_MONTH
 
 
 @dataclass(frozen=True)
