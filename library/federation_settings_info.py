@@ -112,6 +112,10 @@ options:
     description: What is installed where O(image_id) is empty, by the setting's name without its prefix.
     default: {}
     type: dict
+  logs:
+    description: What C(logs) is told, by the setting's name without C(federation_logs_).
+    default: {}
+    type: dict
   session_manager_plugin:
     description: The session-manager-plugin that the connection is going to run; not checked when empty.
     default: ""
@@ -183,6 +187,7 @@ from ansible.module_utils.federation_settings import (
     Settings,
     cidr_of_caller,
     problems,
+    problems_with_logs,
     problems_with_name,
 )
 from ansible.module_utils.urls import fetch_url
@@ -218,6 +223,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
     "installation": {"type": "dict", "default": {}},
+    "logs": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
 
@@ -381,6 +387,8 @@ def main() -> None:
     up = module.params["purpose"] in ("up", "plan", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    if module.params["purpose"] == "logs":
+        found += problems_with_logs(module.params["logs"])
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
         found = []
     identity: dict[str, str] = {}
