@@ -110,7 +110,8 @@ def fetch(client: Any, bucket: str, key: str, folder: Path, largest: int) -> tup
         with tempfile.TemporaryDirectory() as place:
             archive = Path(place, "archive.tar.gz")
             client.download_file(bucket, key, str(archive))
-            return unpack(archive, folder, largest)
+            found: tuple[list[Path], bool] = unpack(archive, folder, largest)
+            return found
     finally:
         client.delete_object(Bucket=bucket, Key=key)
 
