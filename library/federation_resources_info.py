@@ -86,6 +86,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.security_rules import in_words
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 Record = dict[str, Any]
@@ -119,7 +120,12 @@ def subnet(it: Record) -> Record:
 def route_table(it: Record) -> Record:
     """Shape a route table."""
     subnets = [each["SubnetId"] for each in it.get("Associations", []) if each.get("SubnetId")]
-    return described(it, "RouteTableId", vpc_id=it["VpcId"], subnet_ids=subnets)
+    routes = {
+        route["DestinationCidrBlock"]: route.get("NatGatewayId") or route.get("GatewayId") or ""
+        for route in it.get("Routes", [])
+        if route.get("Origin") == "CreateRoute" and route.get("DestinationCidrBlock")
+    }
+    return described(it, "RouteTableId", vpc_id=it["VpcId"], subnet_ids=subnets, routes=routes)
 
 
 def nat_gateway(it: Record) -> Record:
@@ -156,6 +162,8 @@ def security_group(it: Record) -> Record:
         description=it["Description"],
         vpc_id=it.get("VpcId"),
         names_groups=any(rule.get("UserIdGroupPairs") for rule in rules),
+        ingress=in_words(it.get("IpPermissions", [])),
+        egress=in_words(it.get("IpPermissionsEgress", [])),
     )
 
 
@@ -167,6 +175,10 @@ def instance(it: Record) -> Record:
         state=it["State"]["Name"],
         private_ip=it.get("PrivateIpAddress"),
         public_ip=it.get("PublicIpAddress"),
+        type=it["InstanceType"],
+        key_name=it.get("KeyName", ""),
+        group_ids=[each["GroupId"] for each in it.get("SecurityGroups", [])],
+        metadata=it.get("MetadataOptions", {}),
     )
     return {**shaped, "role": shaped["tags"].get("Role"), "index": shaped["tags"].get("Index")}
 

@@ -14,10 +14,10 @@ version_added: 0.1.0
 options:
   purpose:
     description:
-      - For C(up) and C(preflight) all settings matter, and what the account has room and permission for; for anything
-        else only the name, the region and the credentials.
+      - For C(up), C(plan) and C(preflight) all settings matter, and what the account has room and permission for; for
+        anything else only the name, the region and the credentials, and for C(logs) its own.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, preflight, down, leftovers, status, stop, start]
+    choices: [up, preflight, plan, down, leftovers, status, stop, start, logs]
     default: up
     type: str
   name:
@@ -116,6 +116,10 @@ options:
     description: What is installed where O(image_id) is empty, by the setting's name without its prefix.
     default: {}
     type: dict
+  logs:
+    description: What C(logs) is told, by the setting's name without C(federation_logs_).
+    default: {}
+    type: dict
   session_manager_plugin:
     description: The session-manager-plugin that the connection is going to run; not checked when empty.
     default: ""
@@ -187,6 +191,7 @@ from ansible.module_utils.federation_settings import (
     Settings,
     cidr_of_caller,
     problems,
+    problems_with_logs,
     problems_with_name,
 )
 from ansible.module_utils.urls import fetch_url
@@ -199,7 +204,10 @@ ADDRESS_SECONDS = 10
 AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status", "stop", "start"], "default": "up"},
+    "purpose": {
+        "choices": ["up", "preflight", "plan", "down", "leftovers", "status", "stop", "start", "logs"],
+        "default": "up",
+    },
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
@@ -223,6 +231,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
     "installation": {"type": "dict", "default": {}},
+    "logs": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
 
@@ -383,9 +392,11 @@ def problem_with_plugin(path: str) -> str | None:
 def main() -> None:
     """Collect everything that is wrong, then fail with all of it or return who is calling."""
     module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True)
-    up = module.params["purpose"] in ("up", "preflight")
+    up = module.params["purpose"] in ("up", "plan", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    if module.params["purpose"] == "logs":
+        found += problems_with_logs(module.params["logs"])
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
         found = []
     identity: dict[str, str] = {}

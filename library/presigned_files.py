@@ -86,9 +86,9 @@ from typing import Any
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from boto3.exceptions import S3UploadFailedError
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.presigned import signed, signing_client
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 ARGUMENTS: dict[str, Any] = {
@@ -118,13 +118,9 @@ class Offers:
         self.uploaded: list[str] = []
 
     def client(self, region: str) -> Any:
-        """Return a client that signs for the bucket's own address in its region.
-
-        Without `virtual` it would be S3's global one, which redirects whoever asks for a young bucket.
-        """
+        """Return a client that signs for a region."""
         if region not in self._clients:
-            settings = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
-            self._clients[region] = self._module.client("s3", config=settings, region=region)
+            self._clients[region] = signing_client(self._module, region)
         return self._clients[region]
 
     def offer(self, file: dict[str, str]) -> dict[str, str]:
@@ -163,9 +159,7 @@ class Offers:
         return {"url": self._signed(client, bucket, key), "sha256": sha256}
 
     def _signed(self, client: Any, bucket: str, key: str) -> str:
-        wanted = {"Bucket": bucket, "Key": key}
-        seconds = self._module.params["expires"]
-        return str(client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds))
+        return signed(client, "get_object", bucket, key, self._module.params["expires"])
 
 
 def digest_of(path: Path) -> str:

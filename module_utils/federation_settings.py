@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible.module_utils.federation_installation import problems_with_installation
@@ -70,6 +70,18 @@ def problems_with_name(name: str) -> Iterator[str]:
         yield f"federation_name '{name}' is reserved for every federation of an account at once: choose another name."
     elif name.startswith(RESERVED_BEGINNINGS):
         yield f"federation_name '{name}' begins with aws or ssm, which AWS keeps for itself: choose another name."
+
+
+def problems_with_logs(given: Mapping[str, object]) -> Iterator[str]:
+    """Say why logs could not be fetched, from the settings by their names without `federation_logs_`."""
+    for setting, unit in (("mb", "size: give whole MB"), ("timeout", "time: give whole seconds")):
+        if not re.fullmatch(r"[1-9][0-9]*", value := str(given[setting]).strip()):
+            yield f"federation_logs_{setting} '{value}' is no {unit}, 1 or more."
+    if not str(given["folder"]).strip():
+        yield "federation_logs_folder is empty: say where the logs are to go."
+    paths = given["paths"]
+    if not isinstance(paths, list) or not all(str(each).startswith("/") for each in paths):
+        yield f"federation_logs_paths '{paths}' is no list of absolute paths: write it like [/opt/agraph/log/*]."
 
 
 def problems(settings: Settings) -> list[str]:

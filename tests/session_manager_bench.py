@@ -127,6 +127,7 @@ class Bench:
             "metadata": f"127.0.0.1:{metadata.server_address[1]}",
             "state": str(place / "run"),
             "orchestration": str(place / "orchestration"),
+            "log": str(place / "log"),
         }
         path.write_text(json.dumps(content | settings))
         node = self.nodes[instance_id] = Node(instance_id, path, metadata)

@@ -19,8 +19,8 @@ PACKAGES = ("dnf", "yum")
 ENDINGS = ("shutdown", "poweroff", "halt")
 """And those that would end the machine."""
 OWN_PATHS = (
-    *("/var/lib/cloud/instance", "/var/log/cloud-init-output.log", "/run/cloud-init-finished"),
-    "/run/systemd/shutdown",
+    *("/var/lib/cloud/instance", "/var/log/cloud-init-output.log", "/var/log/cloud-init.log"),
+    *("/run/cloud-init-finished", "/run/systemd/shutdown"),
 )
 """What those of the image's programs that a node shares write, which lies in its directory."""
 OWN_VARIABLES = ("HOME", "TMPDIR", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "SSL_CERT_FILE")
@@ -90,6 +90,7 @@ class PlainNode:
             "metadata": f"{self.machine.private_address}:{METADATA_PORT}",
             "state": str(self.directory / "run/agent"),
             "orchestration": str(self.directory / "var/lib/amazon"),
+            "log": str(self.directory / "var/log/amazon/ssm"),
             "environment": own,
         }
         (self.directory / "agent.json").write_text(json.dumps(agent, indent=1) + "\n")

@@ -11,6 +11,7 @@ python -m sandbox.session_manager.agent [--settings FILE]; the settings are JSON
     session_user  the account whose shell a session gets, when it is not the agent's own
     state         a directory that is empty after a boot
     orchestration a directory for the scripts of Run Command
+    log           a directory for the agent's own logs
     environment   what shells and scripts find in their environment besides the usual
 """
 
@@ -20,6 +21,8 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
+import logging.handlers
 import platform
 import signal
 import socket
@@ -44,6 +47,8 @@ SETTINGS: Final = Path("/etc/amazon/ssm/sandbox.json")
 _LONGEST_RETRY: Final = 10  # times the first delay
 # A hundred nodes of one machine connect all at once, which a hundred machines do in no time.
 _OPEN_TIMEOUT: Final = 20.0
+LOGGER: Final = logging.getLogger("amazon-ssm-agent")
+_LOG_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Settings:
     session_user: str | None = None
     state: str = "/run/amazon-ssm-agent"
     orchestration: str = "/var/lib/amazon/ssm"
+    log: str = "/var/log/amazon/ssm"
     environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -111,6 +117,7 @@ class Agent:
                         await self._serve(connection, ping)
                 except (NoIdentityError, RefusedError, OSError, WebSocketException, TimeoutError) as error:
                     print(f"amazon-ssm-agent: {error}; again in {pause:g} s", file=sys.stderr, flush=True)
+                    LOGGER.error("%s; again in %g s", error, pause)
                 for session in self._sessions.values():
                     session.detach()
                 await asyncio.sleep(pause)
@@ -160,6 +167,7 @@ class Agent:
         answer = json.loads(await asyncio.wait_for(connection.recv(), 10))
         if answer["kind"] != "welcome":
             raise RefusedError(answer.get("reason", "refused"))
+        LOGGER.info("[MessageService] Set up control channel of %s successfully", identity.instance_id)
         return float(answer["ping"])
 
     async def _serve(self, connection: ClientConnection, ping: float) -> None:
@@ -224,6 +232,7 @@ class Agent:
                 return
             request = SessionRequest.read(message["request"], self._settings.session_user, self._settings.environment)
             kind = Ports if request.session_type == "Port" else Shell
+            LOGGER.info("[MessageService] [Session] Session %s begins", session_id)
             self._sessions[session_id] = kind(
                 session_id,
                 request,
@@ -238,6 +247,7 @@ class Agent:
 
     def _closed(self, session_id: str) -> Callable[[str], None]:
         def closed(output: str) -> None:
+            LOGGER.info("[MessageService] [Session] Session %s has ended", session_id)
             self._sessions.pop(session_id, None)
             self._send(control("closed", session=session_id, output=output))
 
@@ -260,6 +270,19 @@ def _platform() -> dict[str, str]:
     return {"platform_name": release.get("NAME", "Linux"), "platform_version": release.get("VERSION_ID", "")}
 
 
+def keep_logs(directory: Path) -> None:
+    """Write down what happens, and once more what goes wrong, as the real agent does: below 1 MB and one old file."""
+    directory.mkdir(parents=True, exist_ok=True)
+    form = logging.Formatter("%(asctime)s.%(msecs)04d %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    for name, level in (("amazon-ssm-agent.log", logging.INFO), ("errors.log", logging.ERROR)):
+        handler = logging.handlers.RotatingFileHandler(directory / name, maxBytes=_LOG_BYTES, backupCount=1)
+        handler.setFormatter(form)
+        handler.setLevel(level)
+        LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+
+
 async def serve(settings: Settings) -> None:
     """Run an agent until SIGTERM or SIGINT."""
     task = asyncio.get_running_loop().create_task(Agent(settings).run())
@@ -279,6 +302,8 @@ def main() -> int:
     except (OSError, ValueError, TypeError) as error:
         print(f"amazon-ssm-agent: the settings {path} cannot be used: {error}", file=sys.stderr)
         return 1
+    keep_logs(Path(settings.log))
+    LOGGER.info("amazon-ssm-agent - v%s", settings.agent_version)
     asyncio.run(serve(settings))
     return 0
 

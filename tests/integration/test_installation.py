@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from harness import Run, Sandbox, account, pages
+from plan_agreement import rows
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -137,6 +138,10 @@ def test_another_version_goes_from_node_to_node_and_the_data_stay(
     sandbox: Sandbox, tarballs: dict[str, Tarball], certificate: Path
 ) -> None:
     tls = {"federation_agraph_tls_port": 10036, "federation_agraph_certificate": str(certificate)}
+    plan = sandbox.playbook("plan", **tarballs["9.0.2"].settings(**tls, federation_data_volume_gb=20), timeout=900)
+    planned = {(row.action, row.kind): row.names for row in rows(plan)}
+    assert planned.pop(("make", "object")) == (tarballs["9.0.2"].path.name,), str(plan)
+    assert planned == {("change", "AllegroGraph"): ("agraph-manager", "agraph-member-0", "agraph-member-1")}, str(plan)
     up = sandbox.playbook("up", **tarballs["9.0.2"].settings(**tls, federation_data_volume_gb=20), timeout=900)
     assert ready(up), str(up)
     changed = [line for line in up.lines if "Install AllegroGraph 9.0.2: changed" in line]

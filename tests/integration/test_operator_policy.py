@@ -121,6 +121,8 @@ def test_all_verbs_run(sandbox: Sandbox, olga: Operator, settings: dict[str, Any
     done("status", ends="status: federation=agraph state=ready")
     done("stop", ends="stop: stopped 2 of 2 federation=agraph; still costs ")
     done("start", ends="start: ready federation=agraph")
+    done("plan", ends="plan: make 0, change 1, remove 0, keep ")
+    done("logs", ends="logs: 2 of 2 nodes, ", federation_logs_folder=str(olga.home / "logs"))
     done("leftovers", ends="leftovers: ", code=2, federation_name="all")
     sandbox.client("ssm").delete_parameter(Name="/agraph/note")
     done("down", ends="leftovers: 0")

@@ -22,7 +22,8 @@ Boot = Callable[[bytes], tuple[str, str]]
 def boot(tmp_path: Path) -> Boot:
     """Boots once more; returns what the parts have said since and the status."""
     text = PROGRAM
-    for path in ("/var/lib/cloud/instance", "/var/log/cloud-init-output.log", "/run/cloud-init-finished"):
+    logs = ("/var/log/cloud-init-output.log", "/var/log/cloud-init.log")
+    for path in ("/var/lib/cloud/instance", *logs, "/run/cloud-init-finished"):
         text = text.replace(path, f"{tmp_path}/{path.rpartition('/')[2]}")
     (tmp_path / "instance").mkdir()
 

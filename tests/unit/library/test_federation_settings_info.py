@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.federation_settings import problems_with_logs
 from pretended_agraph import Run
 
 from library import federation_settings_info
@@ -34,6 +35,25 @@ def settings(aws: Any) -> dict[str, Any]:
 def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Run) -> None:
     answer = run(federation_settings_info, **settings)
     assert (answer["account"], answer["changed"]) == ("123456789012", False)
+
+
+LOGS = {"folder": "logs", "mb": 20, "paths": [], "timeout": 120}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"mb": 0}, "federation_logs_mb '0' is no size: give whole MB, 1 or more."),
+        ({"timeout": "soon"}, "federation_logs_timeout 'soon' is no time: give whole seconds, 1 or more."),
+        ({"folder": ""}, "federation_logs_folder is empty"),
+        ({"paths": ["log/*"]}, "federation_logs_paths '['log/*']' is no list of absolute paths"),
+        ({"paths": "/var/log/x"}, "federation_logs_paths '/var/log/x' is no list of absolute paths"),
+    ],
+)
+def test_what_is_wrong_with_logs_is_said(wrong: dict[str, Any], sentence: str) -> None:
+    assert list(problems_with_logs(LOGS)) == []
+    (said,) = problems_with_logs({**LOGS, **wrong})
+    assert said.startswith(sentence)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ ON_NODES = [
     ROOT / "library" / "agraph_repository.py",
     ROOT / "library" / "agraph_server_info.py",
     ROOT / "library" / "agraph_statement.py",
+    ROOT / "library" / "node_logs.py",
     ROOT / "module_utils" / "agraph_client.py",
     ROOT / "module_utils" / "agraph_contents.py",
     ROOT / "module_utils" / "agraph_holdings.py",
@@ -24,6 +25,7 @@ ON_NODES = [
     ROOT / "module_utils" / "agraph_users.py",
     ROOT / "module_utils" / "data_volume.py",
     ROOT / "module_utils" / "instance_secrets.py",
+    ROOT / "module_utils" / "node_logs.py",
 ]
 
 

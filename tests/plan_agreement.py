@@ -1,0 +1,75 @@
+"""Holds the table of a plan against the tasks that check mode reports as changed: they have to say the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness import Run
+
+# What up's tasks are called that see to a kind; {} is the thing's own name.
+TASKS = {
+    "VPC": ("network | Make the VPC {}", "security_groups | Empty the VPC's own security group"),
+    "internet gateway": ("network | Make the internet gateway {}",),
+    "subnet": ("network | Make the subnet {}",),
+    "route table": (
+        "network | Make the route table {}",
+        "nat_gateway | Make the route table {}",
+        "nat_gateway | Lead the members' way out through the gateway",
+    ),
+    "address": ("nat_gateway | Allocate the address {}", "instances | Give the manager the address {}"),
+    "NAT gateway": ("nat_gateway | Start the gateway {}", "nat_gateway | Delete the gateway that failed"),
+    "security group": ("security_groups | Make the security group {}",),
+    "role": ("identity | Make the role {}", "identity | Let the nodes do what their agents need"),
+    "instance profile": ("identity | Make the instance profile {}",),
+    "parameter": ("secrets | Have a password of AllegroGraph's superuser",),
+    "key pair": ("key_pair | Make the key pair {}", "key_pair | Make the folder for the private key"),
+    "bucket": ("bucket | Make the bucket {}",),
+    "object": ("installation | Let the nodes fetch AllegroGraph",),
+    "instance": ("instances | Make the instances",),
+    "volume": ("instances | Make the instances",),
+    "AllegroGraph": ("installation | Install AllegroGraph",),
+}
+# The private table is led through the gateway by a task that does not name it.
+ONE_SIDED = {"nat_gateway | Lead the members' way out through the gateway": "-private-routes"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: what becomes of things of a kind."""
+
+    action: str
+    kind: str
+    names: tuple[str, ...]
+    why: str
+
+    def is_said_by(self, title: str) -> bool:
+        """Tell whether a task that changed something is one of those that see to this."""
+        return any(
+            title.startswith(task.format(name)) and ONE_SIDED.get(task, "") in name
+            for task in TASKS[self.kind]
+            for name in self.names
+        )
+
+
+def rows(run: Run) -> list[Row]:
+    """Read the table that a run has printed; what stays is not in it."""
+    lines = iter(run.stdout.splitlines())
+    head = next((line for line in lines if re.fullmatch(r"\s+what\s+name\s+USD an hour(\s+why)?", line)), "")
+    starts = [head.find(word) for word in ("what", "name", "USD an hour", "why")]
+    found = []
+    for line in lines:
+        if not line.startswith(("make ", "change ", "remove ")):
+            break
+        kind, name, _, why = (line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True))
+        names = tuple(re.split(r", | … ", name))
+        found.append(Row(line.split()[0], kind, names, why))
+    return found
+
+
+def disagreements(run: Run) -> list[str]:
+    """Return what a check mode's tasks and its table do not both say."""
+    planned = rows(run)
+    unplanned = [title for title in run.changes if not any(row.is_said_by(title) for row in planned)]
+    undone = [row for row in planned if not any(row.is_said_by(title) for title in run.changes)]
+    return [*(f"not in the list: {title}" for title in unplanned), *(f"in no task: {row}" for row in undone)]
