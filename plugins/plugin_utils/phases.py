@@ -11,6 +11,8 @@ from plugins.plugin_utils.task_lines import Line
 GAP = "  "
 # A phase in which nothing ran is worth no line unless somebody waited for it so long, in seconds.
 NOTICEABLE = 1.0
+# Nobody asks how long something takes that is over at once, in seconds.
+LONG = 3.0
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Phase:
     def live(self, text: str, now: float, columns: int) -> str:
         """Return its line while a text is under way, in so many columns: without room, the text is cut first."""
         time = clock(now - self.began)
-        if self.expected:
+        if self.expected and self.expected >= LONG:
             past = now - self.began > self.expected
             time += f", usually {clock(self.expected)}" if past else f" of about {clock(self.expected)}"
         room = columns - width(self.name) - width(time) - 2 * len(GAP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,10 +146,10 @@ class Reading:
                     self.names |= words_of(found[1] or found[2])
 
 
-def mentioned(data: Any, roles: Iterable[str]) -> Iterator[tuple[str, str]]:
+def mentioned(data: Any, roles: Set[str]) -> Iterator[tuple[str, str]]:
     """Yield the roles that data name, as `{role: name, tasks: file}` or in a list of nothing but roles."""
     if isinstance(data, Mapping):
-        if data.get("role") in roles:
+        if str(data.get("role")) in roles:
             yield data["role"], data.get("tasks", "main")
         for value in data.values():
             yield from mentioned(value, roles)

@@ -81,7 +81,8 @@ def page(root: Path) -> str:
 
 def sections(text: str) -> Iterator[tuple[str, list[Setting]]]:
     """Yield each section of a file of settings, by its title."""
-    title, lines = "", []
+    title = ""
+    lines: list[str] = []
     for line in [*text.splitlines(), "# --- end ---"]:
         if found := SECTION.match(line):
             yield title, settings_of("\n".join(lines))

@@ -22,6 +22,7 @@ def test_a_phase_says_what_is_done_for_how_long_and_of_how_much() -> None:
     assert NODES.live(WAITING, 142.9, 120) == f"Nodes  {WAITING}  0:42 of about 1:30"
     assert NODES.live(WAITING, 199.0, 120) == f"Nodes  {WAITING}  1:39, usually 1:30"
     assert Phase("Nodes", 100.0).live("", 142.9, 120) == "Nodes  0:42"
+    assert Phase("Ready", 100.0, 1.2).live("", 101.0, 120) == "Ready  0:01"
 
 
 @pytest.mark.parametrize("columns", range(0, 70))
