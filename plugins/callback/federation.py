@@ -50,13 +50,12 @@ from plugins.plugin_utils import durations, progress, summary
 from plugins.plugin_utils.commands import completed, options
 from plugins.plugin_utils.failures import (
     Failure,
+    error_of,
     lost_of,
     message_of,
-    original,
     says_again,
     sections_of,
     sentence_of,
-    with_next_command,
 )
 from plugins.plugin_utils.interruptions import interrupted, watch
 from plugins.plugin_utils.live_line import LiveLine
@@ -228,7 +227,8 @@ class CallbackModule(QuietCallback):
         else:
             super().v2_playbook_on_stats(stats)
         report = stats.custom.get("_run", {}).get("federation_report", {})
-        error = report.get("error") or (self._error() if failed else None)
+        federation = os.environ.get("FEDERATION_NAME", "")
+        error = report.get("error") or (error_of(self._failures, self._verb, federation) if failed else None)
         if table := report.get("table"):
             self._display.display(str(table))
         if error:
@@ -368,18 +368,6 @@ class CallbackModule(QuietCallback):
                 line.ignored += 1
             elif not again:
                 line.failed.append(sentence)
-
-    def _error(self) -> str:
-        failure = original(self._failures)
-        if failure is None:
-            return "The run failed without saying why. Run it again with -v to see all of it."
-        others = {
-            each.sentence for each in self._failures if each.task_uuid == failure.task_uuid and not each.ignored
-        } - {failure.sentence}
-        sentence = failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
-        if not failure.repeatable:
-            return sentence
-        return with_next_command(sentence, self._verb, os.environ.get("FEDERATION_NAME", ""))
 
     def _recap(self, stats: Any) -> str:
         counts = {name: sum(getattr(stats, kind).values()) for name, kind in COUNTS.items()}
