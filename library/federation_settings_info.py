@@ -163,6 +163,11 @@ caller_cidr:
   description: The caller's own public address as a network, where it was looked for; empty otherwise.
   returned: success
   type: str
+hourly_cost:
+  description:
+    - What the federation costs in USD an hour, without disks and traffic; V(null) for a type without a known price.
+  returned: where O(purpose) is C(up) or C(preflight)
+  type: float
 """
 
 import contextlib
@@ -186,6 +191,7 @@ from ansible.module_utils.federation_account import (
     stock_of,
     zones_of,
 )
+from ansible.module_utils.federation_leftovers import hourly_cost
 from ansible.module_utils.federation_settings import (
     RESERVED_NAMES,
     Settings,
@@ -420,6 +426,8 @@ def main() -> None:
     if found:
         module.fail_json(msg=" ".join(found), problems=found)
     known = {"account": identity["Account"], "caller": identity["Arn"], "caller_cidr": caller_cidr, "image_id": image}
+    if up:
+        known["hourly_cost"] = hourly_cost(module.params["instance_type"], 1 + int(module.params["member_count"]))
     module.exit_json(changed=False, **known)
 
 

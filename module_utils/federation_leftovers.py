@@ -42,6 +42,13 @@ def instance_cost(it: Record) -> float | None:
     return 0.0 if it["State"]["Name"] in ("stopping", "stopped", "shutting-down") else INSTANCES.get(it["InstanceType"])
 
 
+def hourly_cost(instance_type: str, instances: int) -> float | None:
+    """Return what a federation costs an hour while all of it runs; None for a type without a known price."""
+    price = INSTANCES.get(instance_type)
+    # The gateway has an address, and the manager the other one.
+    return None if price is None else round(instances * price + GATEWAY + 2 * ADDRESS, 4)
+
+
 def gateway_cost(it: Record) -> float:
     """Return what a NAT gateway costs; a failed one costs nothing."""
     return 0.0 if it["State"] == "failed" else GATEWAY

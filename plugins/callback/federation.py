@@ -1,4 +1,4 @@
-"""What a person sees on the screen: phases, short task lines, the table, and one last line that scripts can rely on."""
+"""What a person sees on the screen: phases, the table, what stands then, and one last line that scripts can rely on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ name: federation
 type: stdout
 short_description: Phases, short task lines, a table, and one last line that says how it ended
 description:
-  - Prints a line for each play and for each task that changed something, failed, or took its time.
+  - On a terminal, prints a line for each play, its phase, that says how long it took. While it is under way, the line
+    says what is done, since when, and how long the phase usually takes - as in the latest runs of the same verb with a
+    similar number of nodes, whose seconds are kept in C(durations.json) in C(ANSIBLE_HOME), or else as measured. A
+    module with a long task writes one line on how far it is into the file that C(FEDERATION_PROGRESS_FILE) names.
+  - Elsewhere, and in check mode, prints a line for each play and for each task that changed something, failed, or took
+    its time.
   - At the end, in this order, a line with the counts, then the C(table), the C(text), which is written byte for byte,
-    and the C(closing) line of the statistic C(federation_report) that a play has left with
+    the C(summary), which says something by its titles, and the C(closing) line of the statistic C(federation_report)
+    that a play has left with
     M(ansible.builtin.set_stats).
   - After a failure the last line is C(ERROR:) and a sentence, the original error even where a rescue cleaned up after
     it; C(federation_report.error) replaces it. C(federation_report.last) is printed after either.
@@ -37,31 +43,34 @@ from typing import Any
 from ansible import constants as C  # noqa: N812  # the name that all of Ansible has for it
 from ansible import context
 from ansible.playbook.task_include import TaskInclude
-from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
 
 # Ansible loads a plugin by its file alone; what it consists of is found from there.
 if (CHECKOUT := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(CHECKOUT)
 
+from plugins.plugin_utils import durations, progress, summary
 from plugins.plugin_utils.commands import completed, options
 from plugins.plugin_utils.failures import (
     Failure,
+    error_of,
     lost_of,
     message_of,
-    original,
     says_again,
     sections_of,
     sentence_of,
-    with_next_command,
 )
-from plugins.plugin_utils.interruptions import interrupted
+from plugins.plugin_utils.interruptions import interrupted, watch
+from plugins.plugin_utils.live_line import LiveLine
+from plugins.plugin_utils.phases import Phase
+from plugins.plugin_utils.quiet import QuietCallback
 from plugins.plugin_utils.task_lines import Line, action_of, is_silent
 
 LONGEST_ITEM = 40
+# What the closing counts are called, here and by Ansible.
+COUNTS = {"ok": "ok", "changed": "changed", "unreachable": "dark", "failed": "failures", "rescued": "rescued"}
 # Ctrl-C is how these end.
 UNTIL_STOPPED = {"tunnel"}
-ERASE = "\r\033[K"
 
 
 def written_as_it_is(text: str) -> None:
@@ -71,7 +80,7 @@ def written_as_it_is(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-class CallbackModule(DefaultCallback):
+class CallbackModule(QuietCallback):
     """The project's stdout callback."""
 
     CALLBACK_VERSION = 2.0
@@ -86,15 +95,22 @@ class CallbackModule(DefaultCallback):
         self._items: dict[tuple[str, str], list[str]] = {}
         # The tasks under way, by their uuid: one, or under a free strategy one on each host.
         self._lines: dict[str, Line] = {}
-        self._phase: str | None = None
+        self._phase: Phase | None = None
+        # What of it is under way.
+        self._text = ""
+        self._kind: durations.Kind | None = None
+        self._durations = Path(C.ANSIBLE_HOME) / "durations.json"
+        self._took: dict[str, float] = {}
         self._verb = "the run"
         self._changes: list[str] = []
         self._options: dict[str, str] = {}
-        self._brief = self._display.verbosity == 0
         if self._brief:
             # Some modules keep what AWS said to the traceback; nothing else of it is shown.
             os.environ.setdefault("ANSIBLE_DISPLAY_TRACEBACK", "error")
-        self._terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._terminal = self._brief and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        # Of what is only tried, each step is what a person wants to see.
+        self._steps = not self._terminal
+        self._live = LiveLine(lambda text: self._display.display(text, screen_only=True, newline=False), self._now_live)
 
     # What Ansible calls, in the order of a run
 
@@ -104,24 +120,36 @@ class CallbackModule(DefaultCallback):
         given = context.CLIARGS["inventory"]
         inventories = given if given and list(given) != list(C.DEFAULT_HOST_LIST) else ()
         self._options = options(inventories, load_extra_vars(playbook._loader), Path.cwd())
-        self._watch(os.getpid())
+        watch(os.getpid(), self._interrupt)
         self._stop_file = Path(C.DEFAULT_LOCAL_TMP) / "stop"
         os.environ["FEDERATION_STOP_FILE"] = str(self._stop_file)
         # What COLUMNS says, or else the terminal; 0 where there is neither.
         os.environ["FEDERATION_COLUMNS"] = str(shutil.get_terminal_size((0, 0)).columns)
+        self._progress = progress.Progress(Path(C.DEFAULT_LOCAL_TMP) / "progress")
+        os.environ[progress.VARIABLE] = str(self._progress.file)
         if not self._brief:
             super().v2_playbook_on_start(playbook)
         elif context.CLIARGS["check"]:
             self._display.display("check mode: nothing is going to be changed")
+        self._steps = self._steps or context.CLIARGS["check"] or context.CLIARGS["diff"]
+        if self._terminal:
+            self._live.start()
+            atexit.register(self._live.stop)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Remember the phase; it is printed with the first task that has something to say."""
+        """Begin a phase; its name is printed with the first task that has something to say."""
         if not self._brief:
             super().v2_playbook_on_play_start(play)
             return
         self._finish()
+        self._end_phase()
         self._play = play
-        self._phase = play.get_name().strip() if play.name else None
+        if self._kind is None:
+            self._kind = durations.kind_of(self._verb, play.get_variable_manager().get_vars(play=play))
+        name = play.get_name().strip() if play.name else ""
+        usual = durations.expected(self._kind, name, durations.read(self._durations)) if self._terminal else None
+        self._text = ""
+        self._phase = Phase(name, time.monotonic(), usual, headed=not name)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Begin a task."""
@@ -140,8 +168,8 @@ class CallbackModule(DefaultCallback):
         if not self._brief:
             super().v2_runner_retry(result)
         elif line := self._lines.get(result.task._uuid):
-            attempts, retries = result.result.get("attempts", 0), result.result.get("retries", 0)
-            self._transient(f"{line.title}: attempt {attempts} of {retries}")
+            line.detail = f"attempt {result.result.get('attempts', 0)} of {result.result.get('retries', 0)}"
+            self._show()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Count a success."""
@@ -176,7 +204,16 @@ class CallbackModule(DefaultCallback):
         if not self._brief:
             super().v2_runner_item_on_ok(result)
         elif line := self._lines.get(result.task._uuid):
-            self._transient(f"{line.title}: {str(self._get_item_label(result.result))[:LONGEST_ITEM]}")
+            line.detail = str(self._get_item_label(result.result))[:LONGEST_ITEM]
+            self._show()
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        """Remember what an item says: the task's own failure does not have it."""
+        self._items.setdefault((result.task._uuid, result.host.get_name()), []).append(
+            message_of(result.task, result.result)
+        )
+        if not self._brief:
+            super().v2_runner_item_on_failed(result)
 
     def v2_on_file_diff(self, result: Any) -> None:
         """Keep a difference until its task's line is printed."""
@@ -190,100 +227,49 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the ending."""
+        failed = any(stats.failures.values()) or any(stats.dark.values())
         if self._brief:
             self._finish()
-            self._display.display(self._recap(stats))
+            self._end_phase()
+            self._live.stop()
+            if recap := self._recap(stats):
+                self._display.display(recap)
+            if self._kind and not failed and not context.CLIARGS["check"] and self._verb not in UNTIL_STOPPED:
+                durations.keep(self._durations, durations.Run(self._kind, self._took))
         else:
             super().v2_playbook_on_stats(stats)
         report = stats.custom.get("_run", {}).get("federation_report", {})
-        failed = any(stats.failures.values()) or any(stats.dark.values())
-        error = report.get("error") or (self._error() if failed else None)
+        federation = os.environ.get("FEDERATION_NAME", "")
+        error = report.get("error") or (error_of(self._failures, self._verb, federation) if failed else None)
         if table := report.get("table"):
             self._display.display(str(table))
         if text := report.get("text"):
             written_as_it_is(str(text))
         if error:
             self._end(str(error))
-        elif closing := report.get("closing"):
-            self._display.display(str(closing))
+        else:
+            for line in summary.lines(report.get("summary", {})):
+                self._display.display(completed(line, self._options))
+            if closing := report.get("closing"):
+                self._display.display(str(closing))
         if last := report.get("last"):
             self._display.display(str(last))
 
-    # What Ansible's own output shows and the short one leaves out
-
-    def v2_runner_on_skipped(self, result: Any) -> None:
-        """Say nothing."""
-        if not self._brief:
-            super().v2_runner_on_skipped(result)
-
-    def v2_runner_item_on_skipped(self, result: Any) -> None:
-        """Say nothing."""
-        if not self._brief:
-            super().v2_runner_item_on_skipped(result)
-
-    def v2_runner_item_on_failed(self, result: Any) -> None:
-        """Remember what an item says: the task's own failure does not have it."""
-        self._items.setdefault((result.task._uuid, result.host.get_name()), []).append(
-            message_of(result.task, result.result)
-        )
-        if not self._brief:
-            super().v2_runner_item_on_failed(result)
-
-    def v2_playbook_on_include(self, included_file: Any) -> None:
-        """Say nothing."""
-        if not self._brief:
-            super().v2_playbook_on_include(included_file)
-
-    def v2_playbook_on_no_hosts_matched(self) -> None:
-        """Say nothing."""
-        if not self._brief:
-            super().v2_playbook_on_no_hosts_matched()
-
-    def v2_playbook_on_no_hosts_remaining(self) -> None:
-        """Say nothing: the last line does."""
-        if not self._brief:
-            super().v2_playbook_on_no_hosts_remaining()
-
-    def v2_runner_on_async_poll(self, result: Any) -> None:
-        """Say nothing."""
-        if not self._brief:
-            super().v2_runner_on_async_poll(result)
-
-    def v2_runner_on_async_ok(self, result: Any) -> None:
-        """Say nothing."""
-        if not self._brief:
-            super().v2_runner_on_async_ok(result)
-
-    def v2_runner_on_async_failed(self, result: Any) -> None:
-        """Say nothing: the task's own failure has it."""
-        if not self._brief:
-            super().v2_runner_on_async_failed(result)
-
     # How it is done
 
-    def _watch(self, process: int) -> None:
+    def _interrupt(self, number: int) -> bool:
         """Have an interrupted run end with a sentence of ours, after whatever Ansible says of it."""
+        if number == signal.SIGINT and self._stop():
+            return True
+        self._live.stop()
+        if number == signal.SIGINT:
+            atexit.register(self._end_interrupted)
+        else:
+            self._end_interrupted()
+        return False
 
-        def say_it() -> None:
-            self._erase()
-            self._end(interrupted(self._verb, os.environ.get("FEDERATION_NAME", ""), self._changes))
-
-        def wrapped(before: Any) -> Any:
-            def handle(number: int, frame: Any) -> None:
-                if os.getpid() == process and number == signal.SIGINT and self._stop():
-                    return
-                # A worker has these handlers, too, until it has its own.
-                if os.getpid() == process and number == signal.SIGINT:
-                    atexit.register(say_it)
-                elif os.getpid() == process:
-                    say_it()
-                if callable(before):
-                    before(number, frame)
-
-            return handle
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, wrapped(signal.getsignal(number)))
+    def _end_interrupted(self) -> None:
+        self._end(interrupted(self._verb, os.environ.get("FEDERATION_NAME", ""), self._changes))
 
     def _stop(self) -> bool:
         """Ask a verb that only ends when it is told to for its end; say whether that is now under way."""
@@ -305,9 +291,8 @@ class CallbackModule(DefaultCallback):
         self._names[task._uuid] = title
         if self._brief:
             self._finish(running=True)
-            line = self._lines.setdefault(task._uuid, Line(title, time.monotonic(), is_silent(task)))
-            if not line.silent:
-                self._transient(title)
+            self._lines.setdefault(task._uuid, Line(title, time.monotonic(), is_silent(task)))
+            self._show()
 
     def _line_for(self, result: Any) -> Line:
         """Return the task's line."""
@@ -328,33 +313,47 @@ class CallbackModule(DefaultCallback):
         text = line.text(context.CLIARGS["check"])
         if line.changed:
             self._changes.append(line.title)
-        if text:
+        if self._phase:
+            self._phase.count(line)
+        if text and (self._steps or line.failed):
             color = C.COLOR_ERROR if line.failed else C.COLOR_CHANGED if line.changed else C.COLOR_OK
             self._print(text, color)
             for said in line.failed:
                 self._print(f"    {said}", C.COLOR_ERROR)
             for difference in line.diffs:
-                self._display.display(difference)
-        else:
-            self._erase()
+                with self._live.aside():
+                    self._display.display(difference)
 
     def _print(self, text: str, color: str | None = None) -> None:
-        self._erase()
-        if self._phase:
-            self._display.display(self._phase)
-            self._phase = None
-        self._display.display(completed(text, self._options), color=color)
+        with self._live.aside():
+            if self._phase and not self._phase.headed:
+                self._display.display(self._phase.name)
+                self._phase.headed = True
+            self._display.display(completed(text, self._options), color=color)
 
-    def _transient(self, text: str) -> None:
-        """Show what is under way, on a terminal only, on a line that the next text replaces."""
-        if self._terminal:
-            lead = f"{self._phase}: " if self._phase else "  "
-            room = shutil.get_terminal_size().columns - 1
-            self._display.display(ERASE + f"{lead}{text} ..."[:room], screen_only=True, newline=False)
+    def _end_phase(self) -> None:
+        """Print the line that stays of a phase."""
+        phase, now = self._phase, time.monotonic()
+        self._phase = None
+        if phase is None:
+            return
+        self._took[phase.name] = self._took.get(phase.name, 0.0) + now - phase.began
+        if phase.name and not self._steps and phase.is_worth_a_line(now):
+            color = C.COLOR_ERROR if phase.failed else C.COLOR_CHANGED if phase.changed else C.COLOR_OK
+            with self._live.aside():
+                self._display.display(phase.finished(now), color=color)
 
-    def _erase(self) -> None:
-        if self._terminal:
-            self._display.display(ERASE, screen_only=True, newline=False)
+    def _show(self) -> None:
+        """Choose what the line that lives says: of several tasks that run, the one that began first."""
+        self._progress.forget()
+        shown = [line for line in self._lines.values() if not line.silent]
+        if running := [line for line in shown if not line.ended] or shown:
+            self._text = running[0].under_way
+
+    def _now_live(self, columns: int) -> str:
+        """Return the line that lives; another thread asks."""
+        phase = self._phase
+        return phase.live(self._progress.line() or self._text, time.monotonic(), columns) if phase else ""
 
     def _say(self, result: dict[str, Any]) -> None:
         """Print what a debug task says; of its message, nothing of its data."""
@@ -365,9 +364,9 @@ class CallbackModule(DefaultCallback):
 
     def _warn(self, result: Any) -> None:
         if result.warnings:
-            self._erase()
             result.result.pop("deprecations", None)
-            self._handle_warnings(result.result)
+            with self._live.aside():
+                self._handle_warnings(result.result)
 
     def _remember(self, result: Any, ignored: bool, unreachable: bool = False) -> None:
         task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
@@ -384,19 +383,13 @@ class CallbackModule(DefaultCallback):
             elif not again:
                 line.failed.append(sentence)
 
-    def _error(self) -> str:
-        failure = original(self._failures)
-        if failure is None:
-            return "The run failed without saying why. Run it again with -v to see all of it."
-        others = {
-            each.sentence for each in self._failures if each.task_uuid == failure.task_uuid and not each.ignored
-        } - {failure.sentence}
-        sentence = failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
-        if not failure.repeatable:
-            return sentence
-        return with_next_command(sentence, self._verb, os.environ.get("FEDERATION_NAME", ""))
-
     def _recap(self, stats: Any) -> str:
-        kinds = {"ok": "ok", "changed": "changed", "unreachable": "dark", "failed": "failures", "rescued": "rescued"}
-        counts = " ".join(f"{name}={sum(getattr(stats, kind).values())}" for name, kind in kinds.items())
-        return f"done: {counts} in {time.monotonic() - self._started:.0f} s"
+        counts = {name: sum(getattr(stats, kind).values()) for name, kind in COUNTS.items()}
+        now = time.monotonic()
+        if not self._steps:
+            if len(self._took) == 1:
+                return ""
+            failed = counts["failed"] + counts["unreachable"]
+            return Phase("Total", self._started, changed=len(self._changes), failed=failed).finished(now)
+        told = " ".join(f"{name}={count}" for name, count in counts.items())
+        return f"done: {told} in {now - self._started:.0f} s"

@@ -288,5 +288,8 @@ def give_up(sentence: str) -> NoReturn:
     An exception would be shown as warnings of every inventory plugin that was tried, with the sentence among them.
     """
     playbook = Path(sys.argv[0]).name == "ansible-playbook"
-    print(f"ERROR: {' '.join(sentence.split())}", file=sys.stdout if playbook else sys.stderr, flush=True)
+    file = sys.stdout if playbook else sys.stderr
+    # In the middle of a run, a line that lives may stand there.
+    erase = "\r\033[K" if file.isatty() else ""
+    print(f"{erase}ERROR: {' '.join(sentence.split())}", file=file, flush=True)
     raise SystemExit(1)

@@ -98,6 +98,17 @@ def original(failures: list[Failure]) -> Failure | None:
     return None
 
 
+def error_of(failures: list[Failure], verb: str, federation: str) -> str:
+    """Return how a failed run ends: the failure that ended it, and what to type next."""
+    failure = original(failures)
+    if failure is None:
+        return "The run failed without saying why. Run it again with -v to see all of it."
+    others = {each.sentence for each in failures if each.task_uuid == failure.task_uuid and not each.ignored}
+    others -= {failure.sentence}
+    sentence = failure.sentence + (f" (The same task failed on {len(others)} more.)" if others else "")
+    return with_next_command(sentence, verb, federation) if failure.repeatable else sentence
+
+
 def says_again(task: Any) -> bool:
     """Say whether a task only ends with an error that was said when it came up."""
     if action_of(task) != "fail":

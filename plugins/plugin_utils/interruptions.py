@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
 
 
 def interrupted(verb: str, federation: str, changes: Sequence[str]) -> str:
@@ -28,3 +31,22 @@ def interrupted(verb: str, federation: str, changes: Sequence[str]) -> str:
             f"ansible-playbook status.yml {which}, and go on with ansible-playbook {verb}.yml {which}"
         )
     return f"{verb} was interrupted."
+
+
+def watch(process: int, handle: Callable[[int], bool]) -> None:
+    """Have a process told of Ctrl-C and of being ended, before whoever was told of it until now.
+
+    What is handled ends there. A worker has these handlers, too, until it has its own, and nobody is told there.
+    """
+
+    def wrapped(before: Any) -> Any:
+        def handler(number: int, frame: Any) -> None:
+            if os.getpid() == process and handle(number):
+                return
+            if callable(before):
+                before(number, frame)
+
+        return handler
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, wrapped(signal.getsignal(number)))

@@ -8,7 +8,7 @@ from typing import Any
 from ansible.playbook.task_include import TaskInclude
 
 # They prepare or decide; what they do shows in the tasks after them.
-SILENT = {"add_host", "assert", "debug", "fail", "group_by", "meta", "set_fact", "set_stats"}
+SILENT = {"add_host", "assert", "debug", "fail", "group_by", "meta", "set_fact", "set_stats", "validate_argument_spec"}
 # An unchanged task that took longer than this, in seconds, is worth a line: somebody waited for it.
 NOTICEABLE = 2.0
 
@@ -26,6 +26,14 @@ class Line:
     failed: list[str] = field(default_factory=list)
     ignored: int = 0
     diffs: list[str] = field(default_factory=list)
+    # How far it is: an item of its loop, an attempt.
+    detail: str = ""
+
+    @property
+    def under_way(self) -> str:
+        """What is under way, without the role that does it."""
+        title = self.title.rpartition(" | ")[2]
+        return f"{title}: {self.detail}" if self.detail else title
 
     def text(self, check_mode: bool) -> str | None:
         """Return what is printed when the task has ended; None when it is not worth a line."""

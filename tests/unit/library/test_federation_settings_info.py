@@ -37,6 +37,13 @@ def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Ru
     assert (answer["account"], answer["changed"]) == ("123456789012", False)
 
 
+def test_they_say_what_it_costs_where_the_price_is_known(settings: dict[str, Any], run: Run) -> None:
+    # Three t3.medium, the gateway, two addresses.
+    assert run(federation_settings_info, **{**settings, "member_count": 2})["hourly_cost"] == 0.1798
+    unusual = {**settings, "instance_type": "m5.large"}
+    assert run(federation_settings_info, **unusual)["hourly_cost"] is None
+
+
 LOGS = {"folder": "logs", "mb": 20, "paths": [], "timeout": 120}
 
 
