@@ -38,9 +38,9 @@ options:
         type: str
         required: true
       url:
-        description: Where it is fetched; it may be signed.
+        description: Where it is fetched; it may be signed. Only check mode does without.
         type: str
-        required: true
+        default: ""
       content_type:
         description: Its format, as AllegroGraph calls it.
         type: str
@@ -200,7 +200,7 @@ from ansible.module_utils.load_source import Progress
 
 PART: dict[str, Any] = {
     "id": {"type": "str", "required": True},
-    "url": {"type": "str", "required": True, "no_log": True},
+    "url": {"type": "str", "default": "", "no_log": True},
     "content_type": {"type": "str", "required": True},
     "compression": {"type": "str", "choices": ["none", "gzip"], "default": "none"},
     "statements": {"type": "int"},

@@ -16,8 +16,9 @@ options:
     description:
       - For C(up) and C(preflight) all settings matter, and what the account has room and permission for; for anything
         else only the name, the region and the credentials.
+      - For C(load) what is to be loaded matters, too.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, preflight, down, leftovers, status]
+    choices: [up, preflight, down, leftovers, status, load]
     default: up
     type: str
   name:
@@ -112,6 +113,10 @@ options:
     description: What is installed where O(image_id) is empty, by the setting's name without its prefix.
     default: {}
     type: dict
+  load:
+    description: What is loaded, by the setting's name without its prefix.
+    default: {}
+    type: dict
   session_manager_plugin:
     description: The session-manager-plugin that the connection is going to run; not checked when empty.
     default: ""
@@ -183,6 +188,7 @@ from ansible.module_utils.federation_settings import (
     Settings,
     cidr_of_caller,
     problems,
+    problems_with_load,
     problems_with_name,
 )
 from ansible.module_utils.urls import fetch_url
@@ -195,7 +201,7 @@ ADDRESS_SECONDS = 10
 AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
-    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status"], "default": "up"},
+    "purpose": {"choices": ["up", "preflight", "down", "leftovers", "status", "load"], "default": "up"},
     "name": {"required": True},
     "tags": {"type": "raw", "default": {}},
     "member_count": {"type": "raw", "default": 1},
@@ -218,6 +224,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
     "installation": {"type": "dict", "default": {}},
+    "load": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
 
@@ -381,6 +388,8 @@ def main() -> None:
     up = module.params["purpose"] in ("up", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    if module.params["purpose"] == "load":
+        found += problems_with_load(module.params["load"])
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
         found = []
     identity: dict[str, str] = {}

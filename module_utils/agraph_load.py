@@ -30,7 +30,7 @@ LIFETIME = 300
 # How long each short answer may take, in seconds. A commit may take as long as there is time.
 ANSWER_TIMEOUT = 60.0
 GONE = 404
-REPEAT = "Repeat load then: what is loaded already stays, and is not loaded twice."
+STAYS = "What is loaded already stays, and is not loaded twice."
 
 
 class LoadError(Exception):
@@ -97,7 +97,7 @@ class Loader:
                 if time.monotonic() > self._deadline:
                     raise LoadError(
                         f"The time is over with {number - 1} of {len(parts)} parts loaded. Give it more with "
-                        f"-e federation_load_timeout=SECONDS. {REPEAT}"
+                        f"-e federation_load_timeout=SECONDS. {STAYS}"
                     )
                 statements = self._load_one(session, part, progress)
                 progress.statements += statements
@@ -111,14 +111,14 @@ class Loader:
             raise LoadError(
                 f"{part.source} has {part.statements} statements by our parser, and AllegroGraph counts {statements} "
                 "in the same data, of which nothing was loaded. Write it as N-Triples, which no two parsers read "
-                "differently, and repeat load."
+                "differently."
             )
         self._asked("PUT", f"{session}/statement", marker(part.id, statements))
         try:
             self._asked("POST", f"{session}/commit", long=True)
         except AgraphError as error:
             raise LoadError(
-                f"Whether {part.source} is loaded is not known: {error} Repeat load: it finds out, and goes on."
+                f"Whether {part.source} is loaded is not known: {error} The next load finds it out, and goes on."
             ) from None
         self.ledger.has(part.id, statements, part.source)
         self._unmark(part.id)
@@ -137,14 +137,14 @@ class Loader:
             pieces = progress.counted(source.pieces())
             answer = self._server.stream(f"{session}/statements", parameters, pieces, headers)
         except SourceError as error:
-            raise LoadError(f"{part.source} could not be fetched, and nothing of it was loaded: {error}. {REPEAT}") from None
+            raise LoadError(f"{part.source} could not be fetched, and nothing of it was loaded: {error}. {STAYS}") from None
         except RefusedError as error:
             raise LoadError(
                 f"{part.source} is refused by AllegroGraph, and nothing of it was loaded: {(error.words or str(error)).rstrip('.')}. "
-                f"Correct it, or leave it out. {REPEAT}"
+                f"Correct it, or leave it out. {STAYS}"
             ) from None
         except UnreachableError as error:
-            raise LoadError(f"{part.source} was not loaded: {error} {REPEAT}") from None
+            raise LoadError(f"{part.source} was not loaded: {error} {STAYS}") from None
         if isinstance(answer, int):
             return answer
         # A server that does not say: what the session sees beyond what everybody does.
@@ -174,7 +174,7 @@ class Loader:
     def _not_closed(self, error: AgraphError) -> LoadError:
         return LoadError(
             f"A session of an earlier load may still commit what it has, and does not close: {error} "
-            f"It ends by itself, at most {LIFETIME} s after its last use: repeat load then."
+            f"It ends by itself, at most {LIFETIME} s after its last use."
         )
 
     def _leave(self, session: str) -> None:

@@ -115,7 +115,7 @@ def locked(path: Path, deadline: float) -> Iterator[None]:
                 holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
                 raise LedgerError(
                     f"An earlier load is still at work on this node (process {holder}) after "
-                    f"{time.monotonic() - begun:.0f} s: repeat load when it has ended, or end that process."
+                    f"{time.monotonic() - begun:.0f} s: wait until it has ended, or end that process."
                 )
             time.sleep(PAUSE)
         os.ftruncate(file, 0)

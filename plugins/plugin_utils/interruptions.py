@@ -22,4 +22,9 @@ def interrupted(verb: str, federation: str, changes: Sequence[str]) -> str:
             f"down was interrupted. What it had not removed until then{came_to} stands, and is paid for: {see}, and "
             f"go on with {remove}"
         )
+    if verb == "load":
+        return (
+            "load was interrupted. What was loaded until then stays, and is not loaded twice: go on with "
+            f"ansible-playbook load.yml {which}"
+        )
     return f"{verb} was interrupted."
