@@ -83,3 +83,25 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
+
+
+class Meter:
+    """Counts bytes, and statements where there are some, and says how far it is."""
+
+    def __init__(self, progress: Progress, verb: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._progress = progress
+        self._verb = verb
+        self._total = total
+        self._clock = clock
+        self._started = clock()
+        self.done = 0
+        self.statements: int | None = None
+
+    def add(self, size: int, statements: int | None = None) -> None:
+        """Count more bytes and statements."""
+        self.done += size
+        if statements is not None:
+            self.statements = (self.statements or 0) + statements
+        if self._progress.is_due():
+            passed = self._clock() - self._started
+            self._progress.say(described(self._verb, self.done, self._total, passed, self.statements))
