@@ -81,8 +81,8 @@ options:
         required: true
   again:
     description:
-      - Whether to forget the ledger of a repository that holds fewer statements than were loaded into it, so that all of
-        them are loaded again. Otherwise that is an error.
+      - Whether to forget the ledger of a repository that holds fewer statements than were loaded into it, so that all
+        of them are loaded again. Otherwise that is an error.
     type: bool
     default: false
   host:
@@ -196,7 +196,7 @@ from ansible.module_utils.agraph_load import Loader, LoadError, Part
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.instance_secrets import SecretError, secrets
 from ansible.module_utils.load_ledger import Ledger, LedgerError, locked
-from ansible.module_utils.load_source import Progress
+from ansible.module_utils.load_source import Progress, awake
 
 PART: dict[str, Any] = {
     "id": {"type": "str", "required": True},
@@ -235,7 +235,7 @@ def main() -> None:
     wanted, deadline = module.params, time.monotonic() + module.params["timeout"]
     try:
         server = Server(wanted["host"], wanted["port"], wanted["user"], password(wanted))
-        with alone(Path(wanted["ledger"]), deadline, module.check_mode):
+        with awake(), alone(Path(wanted["ledger"]), deadline, module.check_mode):
             ledger = Ledger(Path(wanted["ledger"]), wanted["repository"])
             loader = Loader(server, Repository(server, wanted["repository"]), ledger, deadline)
             answer = looked(loader, wanted) if module.check_mode else worked(loader, wanted)
@@ -286,9 +286,9 @@ def worked(loader: Loader, wanted: dict[str, Any]) -> dict[str, Any]:
     if size < ledger.statements:
         if not wanted["again"]:
             raise LoadError(
-                f"The repository {wanted['repository']} holds {size} statements, and {ledger.statements} were loaded into "
-                "it: somebody has removed some. If it was emptied, load everything again with: ansible-playbook load.yml "
-                "-e federation_load_again=true"
+                f"The repository {ledger.repository} holds {size} statements, and {ledger.statements} were loaded into "
+                "it: somebody has removed some. If it was emptied, load everything again with: "
+                "ansible-playbook load.yml -e federation_load_again=true"
             )
         ledger.forget()
         done.append("forgot what was loaded before")
@@ -303,9 +303,9 @@ def worked(loader: Loader, wanted: dict[str, Any]) -> dict[str, Any]:
     now = loader.repository.size()
     if now != size + progress.statements:
         raise LoadError(
-            f"The repository {wanted['repository']} holds {now} statements, and {size + progress.statements} were "
-            f"expected, {progress.statements} of them just loaded. Does something else write to it, or does it suppress "
-            "duplicates?"
+            f"The repository {ledger.repository} holds {now} statements, and {size + progress.statements} were "
+            f"expected, {progress.statements} of them just loaded. Does something else write to it, or does it "
+            "suppress duplicates?"
         )
     done += [f"loaded {part.source}" for part in new]
     return {

@@ -8,8 +8,8 @@ module: federation_load_progress
 short_description: Show how far members are that load data
 description:
   - With O(state=offered) each member gets a URL, under which M(agraph_load) can PUT how far it is.
-  - With O(state=watched) these reports are read until all members have ended, and one line for a person is written into the
-    file that the environment's C(FEDERATION_PROGRESS_FILE) names. Without such a file it ends at once.
+  - With O(state=watched) these reports are read until all members have ended, and one line for a person is written
+    into the file that the environment's C(FEDERATION_PROGRESS_FILE) names. Without such a file it ends at once.
   - Nothing depends on it. A member that says nothing any more is not waited for.
 version_added: 0.1.0
 options:
@@ -157,7 +157,7 @@ def watched(client: Any, wanted: dict[str, Any]) -> list[int]:
         if not reports.waiting:
             break
         time.sleep(PAUSE)
-    return reports.ended
+    return list(reports.ended)
 
 
 def report(client: Any, bucket: str, key: str) -> dict[str, Any] | None:

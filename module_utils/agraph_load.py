@@ -3,9 +3,9 @@
 It runs on the nodes: Python 3.9 and its standard library.
 
 A part and a marker that names it are one transaction of a session. Then the ledger gets the part, and then the marker
-is removed. Whoever comes after a load that was interrupted first closes its session, which can commit nothing then; what
-has a marker is committed, and goes into the ledger; what has none is not, and is loaded again. A request that changes
-something is never repeated on a guess.
+is removed. Whoever comes after a load that was interrupted first closes its session, which can commit nothing then;
+what has a marker is committed, and goes into the ledger; what has none is not, and is loaded again. A request that
+changes something is never repeated on a guess.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STATEMENTS = "<urn:agraph-federation:statements>"
 LIFETIME = 300
 # How long each short answer may take, in seconds. A commit may take as long as there is time.
 ANSWER_TIMEOUT = 60.0
-GONE = 404
+BAD_DATA, GONE = 400, 404
 STAYS = "What is loaded already stays, and is not loaded twice."
 
 
@@ -137,10 +137,14 @@ class Loader:
             pieces = progress.counted(source.pieces())
             answer = self._server.stream(f"{session}/statements", parameters, pieces, headers)
         except SourceError as error:
-            raise LoadError(f"{part.source} could not be fetched, and nothing of it was loaded: {error}. {STAYS}") from None
-        except RefusedError as error:
             raise LoadError(
-                f"{part.source} is refused by AllegroGraph, and nothing of it was loaded: {(error.words or str(error)).rstrip('.')}. "
+                f"{part.source} could not be fetched, and nothing of it was loaded: {error}. {STAYS}"
+            ) from None
+        except RefusedError as error:
+            if error.status != BAD_DATA:
+                raise LoadError(f"{part.source} was not loaded: {error} {STAYS}") from None
+            raise LoadError(
+                f"{part.source} is refused by AllegroGraph, and nothing of it was loaded: {error.words.rstrip('.')}. "
                 f"Correct it, or leave it out. {STAYS}"
             ) from None
         except UnreachableError as error:
@@ -148,7 +152,8 @@ class Loader:
         if isinstance(answer, int):
             return answer
         # A server that does not say: what the session sees beyond what everybody does.
-        return int(self._asked("GET", f"{session}/size", accept="text/integer")) - self.repository.size()
+        everybody: int = self.repository.size()
+        return int(self._asked("GET", f"{session}/size", accept="text/integer")) - everybody
 
     def _open(self) -> str:
         wanted = {"autoCommit": "false", "lifetime": str(LIFETIME)}

@@ -14,9 +14,7 @@ ENDED = ("done", "failed")
 class Reports:
     """The last report of each member, and who is still to be waited for."""
 
-    def __init__(
-        self, sizes: Mapping[int, int], silence: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, sizes: Mapping[int, int], silence: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Take how many bytes each member is to fetch, by its number."""
         self._sizes = dict(sizes)
         self._silence = silence
@@ -47,4 +45,4 @@ class Reports:
         done = sum(int(each.get("bytes", 0)) for each in self._last.values())
         statements = sum(int(each.get("statements", 0)) for each in self._last.values())
         total = max(done, sum(self._sizes.values()))
-        return described("loaded", done, total, self._clock() - self._begun, statements)
+        return str(described("loaded", done, total, self._clock() - self._begun, statements))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +108,8 @@ class Progress:
     """A presigned URL to PUT to; empty for nobody."""
     parts: int = 0
     part: int = 0
-    bytes: int = 0
+    fetched: int = 0
+    """In bytes."""
     statements: int = 0
     state: str = "loading"
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -115,7 +118,7 @@ class Progress:
         """Pass pieces on, and count their bytes."""
         for piece in pieces:
             yield piece
-            self.bytes += len(piece)
+            self.fetched += len(piece)
 
     def __enter__(self) -> Progress:
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -138,7 +141,8 @@ class Progress:
             self._ended.wait(REPORT_INTERVAL)
 
     def _report(self) -> None:
-        said = {name: getattr(self, name) for name in ("parts", "part", "bytes", "statements", "state")}
+        said = {name: getattr(self, name) for name in ("parts", "part", "statements", "state")}
+        said["bytes"] = self.fetched
         request = urllib.request.Request(self.url, data=json.dumps(said).encode(), method="PUT")
         request.add_header("Content-Type", "application/json")
         try:
@@ -147,6 +151,28 @@ class Progress:
         except (OSError, http.client.HTTPException):
             # Nothing depends on it.
             return
+
+
+@contextmanager
+def awake(interval: float = 60.0) -> Iterator[None]:
+    """Write an empty line every so many seconds: AWS ends a session in which nothing is said for twenty minutes.
+
+    Ansible skips them when it looks for what a module answers.
+    """
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(interval):
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _reason(status: int) -> str:

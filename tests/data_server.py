@@ -1,14 +1,21 @@
-"""A server of files as S3 hands them out: with ranges and entity tags, and cut short or refused where a test wants it."""
+"""Parts of data, and a server that hands them out as S3 does, or cuts them short and refuses them."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from agraph_bench import Client
+
+TERMS = {"subject": "<ex://instance0>", "predicate": "<ex://id>", "object": '"0"'}
+"""A demonstration's statement."""
 
 
 @dataclass
@@ -36,7 +43,7 @@ def serving() -> Iterator[Files]:
     files = Files()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             wanted, name = self.headers.get("Range"), self.path.strip("/")
             files.asked.append((f"GET {name}", wanted))
             content = files.content.get(name, b"")
@@ -53,7 +60,7 @@ def serving() -> Iterator[Files]:
             if status == 200:
                 self.wfile.write(content[start : start + files.cuts.pop(0)] if files.cuts else content[start:])
 
-        def do_PUT(self) -> None:  # noqa: N802
+        def do_PUT(self) -> None:
             name = self.path.strip("/")
             files.asked.append((f"PUT {name}", None))
             files.content[name] = self.rfile.read(int(self.headers["Content-Length"]))
@@ -75,3 +82,19 @@ def serving() -> Iterator[Files]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def held(client: Client, repository: str = "r") -> Counter[str]:
+    """Every statement of a repository, by its N-Quads, with how often it is there."""
+    text = client.call("GET", f"/repositories/{repository}/statements", accept="application/n-quads").text
+    return Counter(line.removesuffix(" .") for line in text.splitlines())
+
+
+def part(files: Files, name: str, content: bytes, **more: Any) -> dict[str, Any]:
+    files.content[name] = gzip.compress(content) if more.get("compression") == "gzip" else content
+    known = {"statements": content.count(b"\n"), "bytes": len(files.content[name]), "source": name, "id": name}
+    return {**known, "url": files.url(name), "content_type": "application/n-triples", **more}
+
+
+def triples(name: str, count: int) -> bytes:
+    return b"".join(f"<ex://{name}{each}> <ex://p> <ex://o> .\n".encode() for each in range(count))

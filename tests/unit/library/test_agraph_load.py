@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import gzip
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agraph_bench import Client, running
-from data_server import Files, serving
+from data_server import TERMS, Files, held, part, serving, triples
 from pretended_agraph import Run
 
 from library import agraph_load
-
-TERMS = {"subject": "<ex://instance0>", "predicate": "<ex://id>", "object": '"0"'}
-GRAPH = "<urn:agraph-federation:load>"
 
 
 @pytest.fixture
@@ -39,22 +34,6 @@ def server(tmp_path: Path) -> Iterator[Client]:
 def add(client: Client, subject: str, number: str) -> None:
     triple = {"subj": f"<{subject}>", "pred": "<ex://id>", "obj": f'"{number}"'}
     assert client.call("PUT", "/repositories/r/statement", triple).status == 204
-
-
-def held(client: Client, repository: str = "r") -> Counter[str]:
-    """Every statement of a repository, by its N-Quads, with how often it is there."""
-    text = client.call("GET", f"/repositories/{repository}/statements", accept="application/n-quads").text
-    return Counter(line.removesuffix(" .") for line in text.splitlines())
-
-
-def part(files: Files, name: str, content: bytes, **more: Any) -> dict[str, Any]:
-    files.content[name] = gzip.compress(content) if more.get("compression") == "gzip" else content
-    known = {"statements": content.count(b"\n"), "bytes": len(files.content[name]), "source": name, "id": name}
-    return {**known, "url": files.url(name), "content_type": "application/n-triples", **more}
-
-
-def triples(name: str, count: int) -> bytes:
-    return b"".join(f"<ex://{name}{each}> <ex://p> <ex://o> .\n".encode() for each in range(count))
 
 
 def given(server: Client, folder: Path, *parts: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -131,7 +110,9 @@ def test_bad_data_at_the_beginning_of_much_are_said_too(server: Client, files: F
     assert held(server).total() == 0
 
 
-def test_another_number_than_was_parsed_is_not_committed(server: Client, files: Files, tmp_path: Path, run: Run) -> None:
+def test_another_number_than_was_parsed_is_not_committed(
+    server: Client, files: Files, tmp_path: Path, run: Run
+) -> None:
     wrong = part(files, "a.nt", triples("a", 3), statements=4)
     message = run(agraph_load, **given(server, tmp_path, wrong))["msg"]
     assert message.startswith("a.nt has 4 statements by our parser, and AllegroGraph counts 3 in the same data")
@@ -161,6 +142,23 @@ def test_what_does_not_come_whole_is_not_loaded(server: Client, files: Files, tm
     assert "not there any more (404)" in run(agraph_load, **given(server, tmp_path, gone))["msg"]
     longer = {**whole, "bytes": whole["bytes"] + 1}
     assert "it was changed meanwhile" in run(agraph_load, **given(server, tmp_path, longer))["msg"]
+    assert held(server).total() == 0
+
+
+def test_what_is_not_packed_as_it_says_is_not_loaded(server: Client, files: Files, tmp_path: Path, run: Run) -> None:
+    packed = part(files, "a.nt", triples("a", 3), compression="gzip")
+    files.content["a.nt"] = b"no gzip at all" + bytes(packed["bytes"] - 14)
+    message = run(agraph_load, **given(server, tmp_path, packed))["msg"]
+    assert message.startswith("a.nt was not loaded: ")
+    assert "answered 500" in message
+    assert held(server).total() == 0
+
+
+def test_a_load_that_has_no_time_left_says_how_far_it_came(
+    server: Client, files: Files, tmp_path: Path, run: Run
+) -> None:
+    message = run(agraph_load, **given(server, tmp_path, part(files, "a.nt", triples("a", 3)), timeout=0))["msg"]
+    assert message.startswith("The time is over with 0 of 1 parts loaded. Give it more with -e federation_load_timeout")
     assert held(server).total() == 0
 
 

@@ -17,17 +17,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pretended_agraph  # noqa: F401  # has Ansible find module_utils
 import pytest
 from agraph_bench import Client, running
 from ansible.module_utils.testing import patch_module_args
-from data_server import Files, serving
-from pretended_agraph import Agraph
-from test_agraph_load import TERMS, held, part, triples
+from data_server import TERMS, Files, held, part, serving, triples
 
 from library import agraph_load
 from sandbox.allegrograph.targets import SessionTarget
 
-assert Agraph  # has Ansible find module_utils
 DATA = [triples("a", 2) + triples("a", 1), triples("b", 2)]
 WANTED = {"<ex://a0> <ex://p> <ex://o>": 2, "<ex://a1> <ex://p> <ex://o>": 1} | {
     f"<ex://b{each}> <ex://p> <ex://o>": 1 for each in range(2)

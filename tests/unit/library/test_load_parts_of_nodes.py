@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pretended_agraph import Agraph, Run
+from pretended_agraph import Run
 
 from library import federation_load_progress
-
-assert Agraph  # has Ansible find module_utils
 
 
 def ledger(path: Path, repository: str = "r") -> Any:
@@ -63,6 +61,17 @@ def test_a_ledger_that_cannot_be_kept_is_one_sentence(tmp_path: Path) -> None:
         ledger(tmp_path)
 
 
+def test_a_module_that_takes_long_is_not_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    from ansible.module_utils.load_source import awake
+
+    with awake(0.02):
+        time.sleep(0.2)
+    assert set(said := capsys.readouterr().out) == {"\n"}
+    assert 2 <= len(said) <= 10
+    time.sleep(0.05)
+    assert capsys.readouterr().out == ""
+
+
 def reports(now: Callable[[], float]) -> Any:
     from ansible.module_utils.load_reports import Reports
 
@@ -92,11 +101,16 @@ def test_members_that_load_are_watched_until_they_have_ended(
     import urllib.request
 
     aws("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    given = {"bucket": "bucket", "members": [{"index": 0, "bytes": 10}, {"index": 1, "bytes": 10}], "region": "us-west-2"}
+    given = {
+        "bucket": "bucket",
+        "members": [{"index": 0, "bytes": 10}, {"index": 1, "bytes": 10}],
+        "region": "us-west-2",
+    }
     urls = run(federation_load_progress, state="offered", **given)["urls"]
     for index, said in (("0", "done"), ("1", "failed")):
         body = json.dumps({"bytes": 10, "statements": 1, "state": said}).encode()
-        urllib.request.urlopen(urllib.request.Request(urls[index], data=body, method="PUT"), timeout=10).close()
+        request = urllib.request.Request(urls[index], body, {"Content-Type": "application/json"}, method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
     monkeypatch.delenv("FEDERATION_PROGRESS_FILE", raising=False)
     assert run(federation_load_progress, state="watched", **given)["ended"] == []
     monkeypatch.setenv("FEDERATION_PROGRESS_FILE", str(tmp_path / "line"))
