@@ -10,12 +10,13 @@ description:
   - Runs on the machine that has the data. Reads every file completely, shares the files out over the members by their
     sizes, splits what is large, and puts what members do not have yet into a bucket, each part with a URL by which its
     member can fetch it without credentials.
-  - Nothing is uploaded unless all files are good RDF. What is wrong is named with file, line and the parser's words, for
-    each bad file the first mistake.
+  - Nothing is uploaded unless all files are good RDF. What is wrong is named with file, line and the parser's words,
+    for each bad file the first mistake.
   - Files are N-Triples (C(.nt), C(.ntriples)), N-Quads (C(.nq), C(.nquads)), Turtle (C(.ttl), C(.turtle)), TriG
     (C(.trig)), RDF/XML (C(.rdf), C(.owl), C(.xml)) or JSON-LD (C(.jsonld)), each also compressed (C(.gz), C(.zst)).
-  - N-Triples and N-Quads are split by the checksum of their statements' subjects. Statements about blank nodes all go to
-    the first part, since a label means the same blank node only inside one upload. Memory does not grow with the file.
+  - N-Triples and N-Quads are split by the checksum of their statements' subjects. Statements about blank nodes all go
+    to the first part, since a label means the same blank node only inside one upload. Memory does not grow with the
+    file.
   - A part is known by the SHA-256 of its file's content, unpacked, and by which part of it it is. So what is run again
     finds what was loaded, also after members joined; the same content a second time in the data is loaded twice.
   - With C(s3://bucket/prefix) the objects stay where they are. They are not read here, so that their statements are not
@@ -74,7 +75,7 @@ options:
   folder:
     description:
       - Where parts are on the disk until they are uploaded. There has to be room for the largest file, compressed.
-      - They have no names, so that nothing of them is left however this ends. Empty for the system's folder for such files.
+      - They have no names, so that nothing of them is left however this ends. Empty for the system's own folder.
     default: ""
     type: str
 attributes:
@@ -114,8 +115,9 @@ parts:
   description:
     - What has to be loaded, each with its C(id), its C(member), the C(url) to fetch it from, its C(content_type), its
       C(compression) (V(none) or V(gzip)), its number of C(statements), which is null where it was not read here, the
-      object's size in C(bytes), its C(source), which is the file's name for messages, and the C(base) of its relative IRIs.
-    - Parts of the same file are parts of the same set of blank nodes only as far as each is loaded by one request.
+      object's size in C(bytes), its C(source), which is the file's name for messages, and the C(base) that its relative
+      IRIs are relative to.
+    - Each has to be loaded by one request, since blank nodes are the same ones only within it.
   returned: when present
   type: list
   elements: dict
@@ -242,13 +244,13 @@ def main() -> None:
         module.fail_json_aws(error, msg=f"The bucket {wanted['bucket']} cannot take the data or hand it on")
     except OSError as error:
         module.fail_json(
-            msg=f"The parts of {wanted['data']} cannot be kept until they are uploaded ({error}). They need room for the "
-            "largest file, compressed: make some, or set another folder for temporary files with TMPDIR."
+            msg=f"The parts of {wanted['data']} cannot be kept until they are uploaded ({error}). They need room for "
+            "the largest file, compressed: make some, or set another folder for temporary files with TMPDIR."
         )
     module.exit_json(**result)
 
 
 if __name__ == "__main__":
-    # Ctrl-C ends it at once, even in the middle of an upload: what is on the disk has no name and goes with the process.
+    # Ctrl-C ends it at once, even in the middle of an upload: what is on the disk has no name and goes with it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     main()

@@ -158,7 +158,8 @@ class Offers:
         return {"url": self._signed(client, bucket, key), "sha256": sha256}
 
     def _signed(self, client: Any, bucket: str, key: str) -> str:
-        return signed_url(client, bucket, key, self._module.params["expires"])
+        url: str = signed_url(client, bucket, key, self._module.params["expires"])
+        return url
 
 
 def digest_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Objects of S3 that travel to hosts without credentials: they are put once, and fetched by URLs that are signed here."""
+"""Objects of S3 for hosts without credentials: they are put once, and fetched by URLs that are signed here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import ClientError
 
 S3 = "s3://"
-MEGABYTE = 1 << 20
+PIECES: dict[str, Any] = {"multipart_threshold": 64 << 20, "multipart_chunksize": 8 << 20, "use_threads": False}
 
 
 def signing_client(module: Any, region: str) -> Any:
@@ -77,8 +77,8 @@ class Shelf:
 
         Several may be under way in threads of the caller's: each then holds a piece in memory, and no more.
         """
-        settings = TransferConfig(multipart_threshold=64 * MEGABYTE, multipart_chunksize=8 * MEGABYTE, use_threads=False)
-        self._client.upload_fileobj(file, self.bucket, key, ExtraArgs={"Metadata": notes}, Config=settings)
+        extra = {"Metadata": notes}
+        self._client.upload_fileobj(file, self.bucket, key, ExtraArgs=extra, Config=TransferConfig(**PIECES))
 
     def url(self, key: str, seconds: int) -> str:
         """Return a URL that is good for a while."""

@@ -9,13 +9,12 @@ import contextlib
 import glob
 import gzip
 import hashlib
-import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, cast
+from pathlib import Path, PurePath
+from typing import BinaryIO, Protocol, cast
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -98,10 +97,9 @@ class Content:
 
 def kind_of(name: str) -> tuple[Kind, str] | None:
     """Return what a file of this name holds and how it is compressed; None where the name does not say."""
-    stem, suffix = os.path.splitext(name.lower())
-    compression = COMPRESSIONS.get(suffix, "none")
-    if compression != "none":
-        suffix = os.path.splitext(stem)[1]
+    suffixes = PurePath(name.lower()).suffixes or [""]
+    compression = COMPRESSIONS.get(suffixes[-1], "none")
+    suffix = suffixes[-1] if compression == "none" else "".join(suffixes[-2:-1])
     found = [kind for kind in KINDS if suffix in kind.suffixes]
     return (found[0], compression) if found else None
 
@@ -140,7 +138,7 @@ def find(data: str) -> list[DataFile]:
         found = [path]
         nothing = f"{data} is neither a file nor a folder, so it cannot be loaded."
     elif glob.has_magic(data):
-        found = [Path(each) for each in glob.glob(str(path), recursive=True)]
+        found = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207  # Path's begins at a folder
         nothing = f"No file matches {data}, so there is nothing to load."
     else:
         raise DataError(f"There is no {data} on this machine (looked for in {Path.cwd()}): is federation_data right?")
@@ -195,6 +193,16 @@ def _digest(file: DataFile, meter: Meter) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+class Digest(Protocol):
+    """What hashlib makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes in hexadecimal."""
+
+
 class Stream:
     """A file's content, unpacked; what goes wrong on the way is a sentence with the file's name."""
 
@@ -205,8 +213,15 @@ class Stream:
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, at most size of them; raises BadFileError."""
+        return self._got(self._unpacked.read, size)
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return the next bytes up to a line's end, at most size of them; raises BadFileError."""
+        return self._got(self._unpacked.readline, size)
+
+    def _got(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            return self._unpacked.read(size)
+            return read(size)
         except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
             name = self._file.compression
             raise BadFileError(f"{self._file.name} cannot be unpacked as {name}: {error}") from error
@@ -216,10 +231,6 @@ class Stream:
     def tell_packed(self) -> int:
         """Return how far the file on the disk is read."""
         return self._raw.tell()
-
-    def readable(self) -> bool:
-        """Say so, for those who ask a stream first."""
-        return True
 
 
 @contextlib.contextmanager
@@ -247,8 +258,8 @@ def opened(file: DataFile) -> Iterator[Stream]:
 def changed(file: DataFile) -> DataError:
     """Return the sentence about a file that does not stand still."""
     return DataError(
-        f"{file.name} changed while it was read, so nothing of this load goes to a member. Repeat it when nothing writes "
-        "to the file any more."
+        f"{file.name} changed while it was read, so nothing of this load goes to a member. Repeat it when nothing "
+        "writes to the file any more."
     )
 
 
@@ -264,6 +275,6 @@ def blocks_of_lines(stream: Stream, name: str) -> Iterator[bytes]:
         rest.append(block[cut:])
         length += len(block) - cut
         if length > LONGEST_LINE:
-            raise BadFileError(f"{name} has a line of more than {LONGEST_LINE >> 20} MB, so it is not what its name says")
+            raise BadFileError(f"{name} has a line of more than {LONGEST_LINE >> 20} MB: it is not what its name says")
     if last := b"".join(rest):
         yield last

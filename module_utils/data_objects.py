@@ -1,4 +1,4 @@
-"""Data that is in S3 already: it stays where it is, and members fetch it from there. It does not pass the controller."""
+"""Data that is in S3 already: members fetch it from there, and it does not pass the controller."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from ansible.module_utils.data_placement import Ledgers, Share, placed
 
 # What text becomes when it is unpacked; only for sharing the work out.
 UNPACKED = 8
+
+Part = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Source:
             found = [each for each in listed_objects(self._client(), self.bucket, self.prefix) if each["Size"]]
         except ClientError as error:
             raise DataError(
-                f"{self._source} cannot be listed ({status_of(error)}): is the bucket there, and may your account list it?"
+                f"{self._source} cannot be listed ({status_of(error)}): is it there, and may your account list it?"
             ) from error
         folder = self.prefix if not self.prefix or self.prefix.endswith("/") else f"{self.prefix}/"
         exact = [each for each in found if each["Key"] == self.prefix]
@@ -67,7 +69,8 @@ class Source:
 
     def url(self, file: RemoteFile, seconds: int) -> str:
         """Return a URL that is good for a while, in the bucket's own region."""
-        return signed_url(self._client(), self.bucket, file.key, seconds)
+        url: str = signed_url(self._client(), self.bucket, file.key, seconds)
+        return url
 
     def _client(self) -> Any:
         return self._make(self._region)
@@ -78,8 +81,8 @@ class Source:
             raise unknown(without_kind)
         if packed := [name for name in names if name.lower().endswith(".zst")]:
             raise DataError(
-                f"{listed(packed)} is compressed as zstd, which members cannot unpack, and what is in S3 does not pass this "
-                "machine. Put it there as .gz, or load it from a file here."
+                f"{listed(packed)} is compressed as zstd, which members cannot unpack, and what is in S3 does not pass "
+                "this machine. Put it there as .gz, or load it from a file here."
             )
         return entries
 
@@ -93,9 +96,12 @@ class Source:
         return RemoteFile(url, entry["Key"], kind.content_type, compression, int(entry["Size"]), identity)
 
 
-def parts_of(source: Source, ledgers: Ledgers, seconds: int | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the parts to load and those that are loaded; without `seconds` the former have no URLs. Raises DataError."""
-    parts, skipped = [], []
+def parts_of(source: Source, ledgers: Ledgers, seconds: int | None) -> tuple[list[Part], list[Part]]:
+    """Return the parts to load and those that are loaded; raises DataError.
+
+    The former have URLs that are good for so many seconds; None is for check mode, where they have none.
+    """
+    parts, skipped = list[Part](), list[Part]()
     files = source.files()
     members = placed([Share(file.identity, file.url, 0, file.weight) for file in files], ledgers)
     for file in files:

@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.bucket_objects import Shelf
 from ansible.module_utils.data_files import Content, DataError, DataFile, find, identified
 from ansible.module_utils.data_placement import Ledgers, Share, number_of_parts, part_ids, placed
-from ansible.module_utils.data_reading import Reading, read_all
+from ansible.module_utils.data_reading import read_all
 from ansible.module_utils.data_splitting import Written, split, whole
 from ansible.module_utils.progress import Meter, Progress
 
@@ -43,8 +43,8 @@ class Plan:
     """What becomes of the files: each content with its number of parts, and each part's member."""
 
     contents: list[tuple[Content, int]]
-    readings: dict[str, Reading]
-    """Of the contents of which something is missing, by their identity."""
+    statements: dict[str, int]
+    """Their numbers in the contents of which something is missing, by the identities."""
     members: dict[str, int]
     """By the parts' ids."""
 
@@ -54,7 +54,7 @@ def planned(data: str, ledgers: Ledgers, part_bytes: int, progress: Progress) ->
     files = find(data)
     contents, faults = identified(files, Meter(progress, "looked through", sum(file.packed for file in files)))
     missing = [each for each in contents if not ledgers.has_all(each.identity, each.file.name)]
-    readings, more = read_all(missing, Meter(progress, "read", sum(each.size for each in missing)))
+    statements, more = read_all(missing, Meter(progress, "read", sum(each.size for each in missing)))
     if faults or more:
         raise DataError(no_good([*faults, *more], files))
     total, members = sum(content.size for content in contents), len(ledgers.members)
@@ -62,24 +62,27 @@ def planned(data: str, ledgers: Ledgers, part_bytes: int, progress: Progress) ->
     for content in contents:
         parts = ledgers.parts_of(content.identity, content.file.name)
         if parts is None:
-            is_by_line = readings[content.identity].is_by_line
-            parts = number_of_parts(content.size, total, members, part_bytes) if is_by_line else 1
+            splittable = content.file.kind.is_by_line
+            parts = number_of_parts(content.size, total, members, part_bytes) if splittable else 1
         cut.append((content, parts))
     shares = [
         Share(identity, content.file.name, number, content.size // parts)
         for content, parts in cut
         for number, identity in enumerate(part_ids(content.identity, parts))
     ]
-    return Plan(cut, readings, placed(shares, ledgers))
+    return Plan(cut, statements, placed(shares, ledgers))
 
 
 def no_good(faults: list[str], files: list[DataFile]) -> str:
     """Return the sentence about bad files."""
     if len(files) == 1:
         return f"Nothing was loaded. {faults[0]}. Mend the file, then repeat the load."
-    which = "1 is" if len(faults) == 1 else f"{len(faults)} are"
-    found = "; ".join(faults[:MOST_FAULTS]) + (f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else "")
-    return f"Nothing was loaded: of {len(files)} files {which} bad. {found}. Mend or leave out what is bad, then repeat the load."
+    bad = "1 is" if len(faults) == 1 else f"{len(faults)} are"
+    more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+    return (
+        f"Nothing was loaded: of {len(files)} files {bad} bad. {'; '.join(faults[:MOST_FAULTS])}{more}. Mend what is "
+        "bad or leave it out, then repeat the load."
+    )
 
 
 class Workshop:
@@ -98,7 +101,7 @@ class Workshop:
 
     def work(self) -> None:
         """Make, upload and sign what is missing; raises DataError, OSError for want of room, and what boto3 raises."""
-        size = sum(content.size for content, _ in self._plan.contents if content.identity in self._plan.readings)
+        size = sum(content.size for content, _ in self._plan.contents if content.identity in self._plan.statements)
         meter = Meter(self._progress, "split and sent", size)
         with uploads() as queue:
             for content, parts in self._plan.contents:
@@ -120,7 +123,7 @@ class Workshop:
                 self._offer(content, identity, int(notes["statements"]), size)
             else:
                 absent[number] = identity
-        if not absent or self._plan.readings[content.identity].statements == 0:
+        if not absent or self._plan.statements[content.identity] == 0:
             return
         for number, written in self._written(content, parts, set(absent), meter).items():
             # Few subjects leave parts empty; what is not made is asked for again by the next run, and is empty again.
@@ -129,9 +132,11 @@ class Workshop:
 
     def _written(self, content: Content, parts: int, wanted: set[int], meter: Meter) -> dict[int, Written]:
         folder = None if self._settings.is_check else self._settings.folder
-        if parts > 1:
-            return split(content, parts, wanted, folder, meter)
-        return {0: whole(content, self._plan.readings[content.identity].statements, folder, meter)}
+        statements = self._plan.statements[content.identity]
+        if parts == 1:
+            return {0: whole(content, statements, folder, meter)}
+        written: dict[int, Written] = split(content, statements, parts, wanted, folder, meter)
+        return written
 
     def _upload(self, content: Content, identity: str, written: Written, queue: Queue) -> None:
         self._offer(content, identity, written.statements, written.size)

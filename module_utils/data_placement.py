@@ -12,6 +12,8 @@ from ansible.module_utils.data_files import DataError
 PART_ID = re.compile(r"(?P<content>[0-9a-f]{64}#\d+)(?:/(?P<part>\d+)of(?P<parts>\d+))?")
 # Below this a request to a member costs more than its statements.
 LEAST_TO_SPLIT = 16 << 10
+# Three files of nearly the same size are shared by three members as they are.
+UNFAIR = 1.25
 # Each part has a file and a compressor open while its file is split, and systems allow 256 open files, some of them.
 MOST_PARTS = 128
 # What a statement weighs where only their number is known. Constant, so that a repeated run places as the first did.
@@ -72,15 +74,15 @@ def part_ids(identity: str, parts: int) -> list[str]:
 def number_of_parts(size: int, total: int, members: int, part_bytes: int) -> int:
     """Return into how many parts a content of `size` bytes is split, of `total` bytes to load.
 
-    What is larger than a part is split into as many as make each member's share the same; what is merely larger than a
-    fair share, into fair shares.
+    What is larger than a part is split into as many as make each member's share the same; what is merely more than a
+    member's fair share, into one for each.
     """
     if size < LEAST_TO_SPLIT:
         return 1
     if size > part_bytes:
         parts = _ceiling(_ceiling(size, part_bytes), members) * members
         return min(parts, max(members, MOST_PARTS // members * members))
-    return min(members, _ceiling(size * members, total))
+    return members if size * members > UNFAIR * total else 1
 
 
 def _ceiling(number: int, divisor: int) -> int:

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from ansible.module_utils.data_files import BLOCK, Content, Stream, blocks_of_lines, changed, opened
+from ansible.module_utils.data_files import BLOCK, Content, DataError, Stream, blocks_of_lines, changed, opened
 from ansible.module_utils.progress import Meter
 
-# In a line without its IRIs and literals, what is left of a blank node is visible. IRIs have no blanks in them, so that
-# the opening of a triple term, <<(, is none.
-NO_NODE = re.compile(rb'<[^<>\s]*>|"(?:[^"\\]|\\.)*"')
+# In a line without its IRIs, literals and comment, what has the look of a blank node is one. IRIs have no spaces in
+# them, so that the opening of a triple term, <<(, is none.
+NO_NODE = re.compile(rb'<[^<>\s]*>|"(?:[^"\\]|\\.)*"|#.*')
 # Half of the time of the best compression would go for a twentieth of the size.
 LEVEL, AS_GZIP = 1, 31
 
@@ -85,17 +85,27 @@ def part_of(line: bytes, parts: int) -> int:
     return zlib.crc32(line[: line.find(b">")]) % parts
 
 
-def split(content: Content, parts: int, wanted: set[int], folder: str | None, meter: Meter) -> dict[int, Written]:
+def split(
+    content: Content, statements: int, parts: int, wanted: set[int], folder: str | None, meter: Meter
+) -> dict[int, Written]:
     """Write the wanted ones of a content's parts, by their numbers from 0; a `folder` of None only counts.
 
-    Raises BadFileError and DataError where it is no longer the file that was read, and OSError for want of room.
+    `statements` is what the parser counted, and what all parts together have to have. Raises BadFileError and DataError
+    where it is no longer the file that was read, and OSError for want of room.
     """
     written = {part: _begun(folder) for part in sorted(wanted)}
+    found = 0
     for block in _blocks(content, meter, by_line=True):
         for part, lines in enumerate(scattered(block, parts)):
+            found += len(lines)
             if part in written and lines:
                 written[part].statements += len(lines)
                 written[part].write(b"\n".join(lines) + b"\n")
+    if found != statements:
+        raise DataError(
+            f"{content.file.name} has {statements:,} statements for the parser and {found:,} lines with one, so it is "
+            "not split, and nothing is loaded. Have it written anew, or name it as Turtle or TriG, which is left whole."
+        )
     for each in written.values():
         each.finish()
     return written

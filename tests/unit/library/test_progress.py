@@ -72,7 +72,13 @@ def test_a_line_says_what_there_is_to_say(line: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "wanted"),
-    [(1_100_000, "1.1 million"), (999_900, "1.0 million"), (344_321, "340,000"), (17.4, "17"), (0, "0"), (999, "1,000")],
+    [
+        (1_100_000, "1.1 million"),
+        (999_900, "1.0 million"),
+        (344_321, "340,000"),
+        (17.4, "17"),
+        (999, "1,000"),
+    ],
 )
 def test_a_rate_has_two_digits(number: float, wanted: str) -> None:
     assert rate(number) == wanted

@@ -22,6 +22,7 @@ ON_NODES = [
     ROOT / "module_utils" / "agraph_users.py",
     ROOT / "module_utils" / "data_volume.py",
     ROOT / "module_utils" / "instance_secrets.py",
+    ROOT / "module_utils" / "progress.py",
 ]
 
 
