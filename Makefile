@@ -20,13 +20,14 @@ UV_INSTALL := TMPDIR=$(CURDIR)/.cache VIRTUAL_ENV=.venv $(BIN)/uv pip install --
 setup: .venv/ready
 	@tools/system-packages
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock tests/requirements-data.lock pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "ERROR: Python 3.12 or newer is needed and none is on the PATH; install one, then run make setup again." >&2; exit 1; }
 	echo "setup: making .venv with $$($(PYTHON) --version), about a minute" >&2
 	mkdir -p .cache
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"
 	$(UV_INSTALL) --compile-bytecode --require-hashes --requirement requirements.lock
+	$(UV_INSTALL) --require-hashes --no-deps --requirement tests/requirements-data.lock
 	$(UV_INSTALL) --no-build-isolation --no-deps --editable .
 	touch $@
 

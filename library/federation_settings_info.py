@@ -15,9 +15,9 @@ options:
   purpose:
     description:
       - For C(up), C(plan) and C(preflight) all settings matter, and what the account has room and permission for; for
-        anything else only the name, the region and the credentials, and for C(logs) its own.
+        anything else only the name, the region and the credentials, and for C(load) and C(logs) their own.
       - C(leftovers) and C(status) take the name C(all) as well, which stands for every federation.
-    choices: [up, preflight, plan, down, leftovers, status, stop, start, logs]
+    choices: [up, preflight, plan, down, leftovers, status, stop, start, load, logs]
     default: up
     type: str
   name:
@@ -116,6 +116,10 @@ options:
     description: What is installed where O(image_id) is empty, by the setting's name without its prefix.
     default: {}
     type: dict
+  load:
+    description: What is loaded, by the setting's name without its prefix.
+    default: {}
+    type: dict
   logs:
     description: What C(logs) is told, by the setting's name without C(federation_logs_).
     default: {}
@@ -197,6 +201,7 @@ from ansible.module_utils.federation_settings import (
     Settings,
     cidr_of_caller,
     problems,
+    problems_with_load,
     problems_with_logs,
     problems_with_name,
 )
@@ -211,7 +216,7 @@ AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {
-        "choices": ["up", "preflight", "plan", "down", "leftovers", "status", "stop", "start", "logs"],
+        "choices": ["up", "preflight", "plan", "down", "leftovers", "status", "stop", "start", "load", "logs"],
         "default": "up",
     },
     "name": {"required": True},
@@ -237,6 +242,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "on_failure": {"default": "remove"},
     "timeouts": {"type": "dict", "default": {}},
     "installation": {"type": "dict", "default": {}},
+    "load": {"type": "dict", "default": {}},
     "logs": {"type": "dict", "default": {}},
     "session_manager_plugin": {"default": ""},
 }
@@ -401,6 +407,8 @@ def main() -> None:
     up = module.params["purpose"] in ("up", "plan", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
     found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    if module.params["purpose"] == "load":
+        found += problems_with_load(module.params["load"])
     if module.params["purpose"] == "logs":
         found += problems_with_logs(module.params["logs"])
     if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:

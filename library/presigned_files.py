@@ -88,7 +88,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from boto3.exceptions import S3UploadFailedError
     from botocore.exceptions import BotoCoreError, ClientError
 
-from ansible.module_utils.presigned import signed, signing_client
+from ansible.module_utils.bucket_objects import S3, head, signed_url, signing_client, status_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 ARGUMENTS: dict[str, Any] = {
@@ -102,7 +102,6 @@ ARGUMENTS: dict[str, Any] = {
     },
     "expires": {"type": "int", "default": 3600},
 }
-S3 = "s3://"
 
 
 class FileError(Exception):
@@ -118,7 +117,7 @@ class Offers:
         self.uploaded: list[str] = []
 
     def client(self, region: str) -> Any:
-        """Return a client that signs for a region."""
+        """Return a client that signs for a bucket's own address in its region."""
         if region not in self._clients:
             self._clients[region] = signing_client(self._module, region)
         return self._clients[region]
@@ -138,7 +137,7 @@ class Offers:
             region = client.head_bucket(Bucket=bucket).get("BucketRegion") or self._module.region
             self.client(region).head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            code = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            code = status_of(error)
             raise FileError(f"{source} cannot be read ({code}): is it there, and may your account read it?") from None
         return self._signed(self.client(region), bucket, key)
 
@@ -147,7 +146,7 @@ class Offers:
         bucket = self._module.params["bucket"]
         sha256 = file["sha256"].lower() or digest_of(path)
         key = f"{self._module.params['prefix']}{sha256}/{path.name}"
-        if not exists(client, bucket, key):
+        if not head(client, bucket, key):
             if (found := digest_of(path)) != sha256:
                 raise FileError(
                     f"{path} has the SHA-256 {found}, and {sha256} was expected: it goes to no node. Compare it with "
@@ -159,7 +158,7 @@ class Offers:
         return {"url": self._signed(client, bucket, key), "sha256": sha256}
 
     def _signed(self, client: Any, bucket: str, key: str) -> str:
-        return signed(client, "get_object", bucket, key, self._module.params["expires"])
+        return signed_url(client, "get_object", bucket, key, self._module.params["expires"])
 
 
 def digest_of(path: Path) -> str:
@@ -169,17 +168,6 @@ def digest_of(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def exists(client: Any, bucket: str, key: str) -> bool:
-    """Tell whether a bucket has an object."""
-    try:
-        client.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return False
-        raise
-    return True
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
-from ansible.module_utils.presigned import signed, signing_client
+from ansible.module_utils.bucket_objects import signed_url, signing_client
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 ARGUMENTS: dict[str, Any] = {
@@ -70,7 +70,7 @@ def main() -> None:
     bucket, seconds = module.params["bucket"], module.params["expires"]
     try:
         client = signing_client(module, module.region)
-        urls = {key: signed(client, "put_object", bucket, key, seconds) for key in module.params["keys"]}
+        urls = {key: signed_url(client, "put_object", bucket, key, seconds) for key in module.params["keys"]}
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Nothing can be signed for the bucket {bucket}")
     module.exit_json(changed=False, urls=urls)

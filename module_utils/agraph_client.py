@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 DEFAULT_PORT = 10035
@@ -25,6 +25,7 @@ SERVER_CODE = re.compile(r"^([A-Z][A-Z ]+): (.*)$", re.DOTALL)
 LONGEST_QUOTATION = 600
 # How often a request that only reads is made when its connection breaks.
 READING_TRIES = 3
+LOWEST_REFUSAL = 400
 # A connection that stood, and ended before the whole answer was there. RemoteDisconnected is one of the first.
 BROKEN = (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead, http.client.BadStatusLine)
 
@@ -35,6 +36,11 @@ class AgraphError(Exception):
 
 class UnreachableError(AgraphError):
     """No answer came: refused, no route, or too late."""
+
+    def __init__(self, sentence: str, refused: bool = False) -> None:
+        super().__init__(sentence)
+        self.refused = refused
+        """Whether nobody listens there, which is certain; all else may be late."""
 
 
 class RefusedError(AgraphError):
@@ -93,9 +99,7 @@ class Server:
         accept: str = "application/json",
     ) -> Any:
         """Make a request, send body as JSON, and return what its answer holds; None for an empty answer."""
-        url = path if path.startswith("http:") else self.url + path
-        if parameters:
-            url += "?" + urllib.parse.urlencode(parameters, quote_via=urllib.parse.quote)
+        url = (path if path.startswith("http:") else self.url + path) + _query(parameters)
         data = None if body is None else json.dumps(body).encode()
         if data is None and method in ("POST", "PUT"):
             data = b""
@@ -113,6 +117,38 @@ class Server:
                 None,
                 answer[:LONGEST_QUOTATION].decode(errors="replace"),
             ) from None
+
+    def stream(
+        self, path: str, parameters: Mapping[str, str], content: Iterable[bytes], headers: Mapping[str, str]
+    ) -> Any:
+        """POST content as it comes, never twice, and return what the answer holds as JSON.
+
+        The headers say its length and type. What the content itself raises goes through.
+        """
+        url = (path if path.startswith("http:") else self.url + path) + _query(parameters)
+        address, parts = _bare(url), urllib.parse.urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=self.timeout)
+        deadline = time.monotonic() + self.timeout
+        try:
+            try:
+                target = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
+                sent = {**self._headers("application/json", False), **headers}
+                connection.request("POST", target, body=content, headers=sent)
+            except (BrokenPipeError, ConnectionResetError):
+                # Who stops reading in the middle may have said why.
+                pass
+            response = connection.getresponse()
+            if response.status >= LOWEST_REFUSAL:
+                said = urllib.error.HTTPError(url, response.status, response.reason, response.headers, response)
+                raise _refusal(address, said, self._user)
+            answer = _read(response, deadline)
+            return json.loads(answer) if answer.strip() else None
+        except (OSError, http.client.HTTPException) as error:
+            raise _unreachable(address, error, self.timeout) from None
+        except ValueError:
+            raise UnreachableError(f"{address} answered with something that is not JSON.") from None
+        finally:
+            connection.close()
 
     def _headers(self, accept: str, has_body: bool) -> dict[str, str]:
         headers = {"Accept": accept, "Content-Type": "application/json" if has_body else "text/plain"}
@@ -134,7 +170,7 @@ class Server:
             except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
                 if tries_left and _is_broken(error) and time.monotonic() < deadline:
                     continue
-                raise UnreachableError(f"{address} did not answer: {reason(error, self.timeout)}.") from None
+                raise _unreachable(address, error, self.timeout) from None
         raise AssertionError("the last try either returns or raises")
 
 
@@ -146,6 +182,15 @@ class Repository:
         self.name = name
         self._folder = repositories_path(catalog)
         self._path = f"{self._folder}/{urllib.parse.quote(name, safe='')}"
+
+    @property
+    def path(self) -> str:
+        """Where it is on its server."""
+        return self._path
+
+    def size(self) -> int:
+        """Return how many statements there are, each copy counted."""
+        return int(self.server.json("GET", self._path + "/size", accept="text/integer"))
 
     def exists(self) -> bool:
         """Say whether the catalog lists the repository."""
@@ -235,6 +280,12 @@ def _read(response: Any, deadline: float) -> bytes:
             raise TimeoutError
 
 
+def _unreachable(address: str, error: BaseException, timeout: float) -> UnreachableError:
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    said = f"{address} did not answer: {reason(error, timeout)}."
+    return UnreachableError(said, isinstance(cause, ConnectionRefusedError))
+
+
 def _is_broken(error: BaseException) -> bool:
     """Tell whether a connection that stood has ended early."""
     return isinstance(error.reason if isinstance(error, urllib.error.URLError) else error, BROKEN)
@@ -256,6 +307,10 @@ def _refusal(address: str, error: urllib.error.HTTPError, user: str | None) -> R
         said = (words or str(error.reason)).rstrip(".")
         sentence = f"{address} answered {error.code}: {said}."
     return RefusedError(sentence, error.code, code, words)
+
+
+def _query(parameters: Mapping[str, str] | None) -> str:
+    return "?" + urllib.parse.urlencode(parameters, quote_via=urllib.parse.quote) if parameters else ""
 
 
 def _bare(url: str) -> str:

@@ -21,7 +21,7 @@ LARGEST_PREFIX, SMALLEST_PREFIX = 16, 28
 LARGEST_VOLUME = 16384
 # What all services take, S3 and IAM being the strictest; each takes 50 tags.
 TAG_KEY, TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
-OWN_TAGS = ("Federation", "Role", "Name", "Index", "Expires")
+OWN_TAGS = ("Federation", "Role", "Name", "Index", "Expires", "Holds")
 MOST_TAGS = 50 - len(OWN_TAGS)
 HOURS = re.compile(r"[0-9]+([.][0-9]+)?")
 # Ten years; a date that is too far away cannot be written.
@@ -70,6 +70,18 @@ def problems_with_name(name: str) -> Iterator[str]:
         yield f"federation_name '{name}' is reserved for every federation of an account at once: choose another name."
     elif name.startswith(RESERVED_BEGINNINGS):
         yield f"federation_name '{name}' begins with aws or ssm, which AWS keeps for itself: choose another name."
+
+
+def problems_with_load(load: dict[str, str | int]) -> Iterator[str]:
+    """Say why nothing can be loaded, by the settings' names without their prefix."""
+    if not str(load.get("data") or "").strip():
+        yield (
+            "federation_data is empty: say what is to be loaded, for example: ansible-playbook load.yml -e "
+            "federation_data=people.nt, a folder, or s3://bucket/prefix."
+        )
+    for setting, unit in (("data_part_mb", "MB"), ("load_timeout", "seconds")):
+        if not re.fullmatch(r"[1-9][0-9]*", given := str(load.get(setting, "")).strip()):
+            yield f"federation_{setting} '{given}' is no number: give whole {unit}, 1 or more."
 
 
 def problems_with_logs(given: Mapping[str, object]) -> Iterator[str]:

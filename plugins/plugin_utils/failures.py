@@ -11,7 +11,7 @@ from ansible.playbook.block import Block
 
 from plugins.plugin_utils.task_lines import action_of
 
-REPEATABLE = {"up", "down", "stop", "start"}
+REPEATABLE = {"up", "down", "stop", "start", "load"}
 # What a task is called that fails since something failed in a play before it.
 LED_HERE = "End with the error that led here"
 COMMANDS = {"command", "raw", "script", "shell"}

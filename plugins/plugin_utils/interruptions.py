@@ -30,6 +30,11 @@ def interrupted(verb: str, federation: str, changes: Sequence[str]) -> str:
             f"{verb} was interrupted, and what AWS had been asked for until then goes on there: see it with "
             f"ansible-playbook status.yml {which}, and go on with ansible-playbook {verb}.yml {which}"
         )
+    if verb == "load":
+        return (
+            "load was interrupted. What was loaded until then stays, and is not loaded twice: go on with "
+            f"ansible-playbook load.yml {which}"
+        )
     return f"{verb} was interrupted."
 
 

@@ -108,6 +108,9 @@ def test_all_verbs_run(sandbox: Sandbox, olga: Operator, settings: dict[str, Any
     sandbox.clear_faults()
     assert "| avg |" in done("query").stdout
     assert "| avg |" in done("query", federation_access="tunnel").stdout
+    # Its parts go through the bucket, and the member gets a tag.
+    (olga.home / "two.nt").write_text("<ex://a> <ex://p> <ex://o> .\n<ex://b> <ex://p> <ex://o> .\n")
+    done("load", ends="load: loaded 2 statements of 1 files", federation_data=str(olga.home / "two.nt"))
     # A plain image is looked for by AWS's own parameter.
     plain: dict[str, Any] = {
         "federation_ami_id": "",

@@ -26,6 +26,7 @@ ON_NODES = [
     ROOT / "module_utils" / "data_volume.py",
     ROOT / "module_utils" / "instance_secrets.py",
     ROOT / "module_utils" / "node_logs.py",
+    ROOT / "module_utils" / "progress.py",
 ]
 
 
