@@ -144,12 +144,12 @@ class Repository:
     def __init__(self, server: Server, name: str, catalog: str | None = None) -> None:
         self.server = server
         self.name = name
-        self._catalog = f"/catalogs/{urllib.parse.quote(catalog, safe='')}" if catalog else ""
-        self._path = f"{self._catalog}/repositories/{urllib.parse.quote(name, safe='')}"
+        self._folder = repositories_path(catalog)
+        self._path = f"{self._folder}/{urllib.parse.quote(name, safe='')}"
 
     def exists(self) -> bool:
         """Say whether the catalog lists the repository."""
-        listed = self.server.json("GET", f"{self._catalog}/repositories") or []
+        listed = self.server.json("GET", self._folder) or []
         return any(each.get("id") == self.name for each in listed)
 
     def create(self) -> None:
@@ -169,6 +169,10 @@ class Repository:
             if refusal.status != 404:
                 raise
 
+    def size(self) -> int:
+        """Return how many statements it holds, every copy counted."""
+        return int(self.server.json("GET", self._path + "/size", accept="text/integer"))
+
     def statement_ids(self, terms: Mapping[str, str]) -> list[int]:
         """Return the ids of all statements with these subj, pred, obj and context, lowest first."""
         found = self.server.json("GET", self._path + "/statements", terms, accept="application/x-quints+json") or []
@@ -181,6 +185,11 @@ class Repository:
     def delete_statements(self, ids: Sequence[int]) -> None:
         """Delete the statements with these ids, and no other copy of them."""
         self.server.json("POST", self._path + "/statements/delete", {"ids": "true"}, list(ids))
+
+
+def repositories_path(catalog: str | None = None) -> str:
+    """Return the path under which a catalog, without a name the root one, has its repositories."""
+    return f"/catalogs/{urllib.parse.quote(catalog, safe='')}/repositories" if catalog else "/repositories"
 
 
 def wait_for_version(server: Server, timeout: float, interval: float = 1.0) -> str:

@@ -45,21 +45,21 @@ class Credentials:
 
 
 def secrets(
-    names: Sequence[str], service: str, region: str, metadata: str = METADATA, pause: float = 1.0
+    names: Sequence[str], service: str, region: str, metadata: str = METADATA, pause: float = 1.0, tries: int = TRIES
 ) -> dict[str, str]:
     """Return the value of each named parameter, asked of the Systems Manager at the URL `service`.
 
     `pause` is the longest wait before the second try, in seconds; it doubles with each. Raises SecretError.
     """
-    for attempt in range(TRIES):
+    for attempt in range(tries):
         try:
             answer = asked(names, service, region, credentials(metadata))
         except urllib.error.HTTPError as error:
             code, words = complaint(error)
-            if code not in THROTTLED + EARLY or attempt + 1 == TRIES:
+            if code not in THROTTLED + EARLY or attempt + 1 == tries:
                 raise SecretError(_refused(names, service, code, words)) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if attempt + 1 == TRIES:
+            if attempt + 1 == tries:
                 said = getattr(error, "reason", None) or error
                 raise SecretError(
                     f"The secrets {_listed(names)} could not be fetched from {service}: {said}. "

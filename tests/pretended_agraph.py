@@ -53,6 +53,8 @@ class Agraph:
             return 200, '"8.5.2"'
         if path == "/session":
             return 200, json.dumps(f"http://127.0.0.1:{self.port}/session-one")
+        if path == "/catalogs":
+            return 200, '[{"id": "/"}]'
         if parts[0] != "repositories":
             return 200, "null"
         if len(parts) == 1:
@@ -64,6 +66,8 @@ class Agraph:
             return 404, f"There is no repository {name}"
         elif what == "" and method == "DELETE":
             del self.repositories[name]
+        elif what == "size":
+            return 200, str(len(self.repositories[name]))
         elif what == "statement":
             self.add(name, query["subj"], query["pred"], query["obj"])
         elif what == "statements":

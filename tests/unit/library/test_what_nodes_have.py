@@ -12,11 +12,13 @@ from pretended_agraph import ROOT
 ON_NODES = [
     ROOT / "library" / "agraph_installation.py",
     ROOT / "library" / "agraph_member.py",
+    ROOT / "library" / "agraph_node_info.py",
     ROOT / "library" / "agraph_repository.py",
     ROOT / "library" / "agraph_server_info.py",
     ROOT / "library" / "agraph_statement.py",
     ROOT / "module_utils" / "agraph_client.py",
     ROOT / "module_utils" / "agraph_contents.py",
+    ROOT / "module_utils" / "agraph_holdings.py",
     ROOT / "module_utils" / "agraph_installation.py",
     ROOT / "module_utils" / "agraph_tarball.py",
     ROOT / "module_utils" / "agraph_users.py",

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+"""Says how the AllegroGraph server of a node is, and what it holds, without ever failing for it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agraph_node_info
+short_description: Say how a node's AllegroGraph is and what it holds
+description:
+  - Asks the server once for its version, which needs no password, and then as O(user) for its repositories in all
+    catalogs but AllegroGraph's own, C(system), with the number of their statements.
+  - A server that does not answer, or refuses, is what this module is there to tell, and no failure of it. It changes
+    nothing.
+  - With O(secrets), the node fetches the password itself, so that it is in no module's arguments.
+  - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
+version_added: 0.1.0
+author: [agraph-federation]
+options:
+  host:
+    description: Where AllegroGraph listens, seen from the host on which the module runs.
+    type: str
+    default: 127.0.0.1
+  port:
+    description: AllegroGraph's HTTP port.
+    type: int
+    default: 10035
+  user:
+    description: The user who asks; a superuser sees every repository. Without one, repositories are not asked for.
+    type: str
+  password:
+    description: The user's password, where there are no O(secrets).
+    type: str
+  secrets:
+    description: Where the password is, for a node that is an EC2 instance whose role may read it.
+    type: dict
+    suboptions:
+      service:
+        description: The URL of Systems Manager.
+        type: str
+        required: true
+      region:
+        description: The region whose Parameter Store it is.
+        type: str
+        required: true
+      superuser:
+        description: The name of the parameter with the password of O(user).
+        type: str
+        required: true
+  timeout:
+    description: How long the server may take for all its answers, in seconds.
+    type: int
+    default: 20
+  label:
+    description: What to call the server in a sentence, for example V(Member 1 (i-0abc, 10.0.1.5\)).
+    type: str
+    default: AllegroGraph
+attributes:
+  check_mode:
+    description: Can run in check mode; it changes nothing anyway.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: See how this node's AllegroGraph is
+  agraph_node_info:
+    user: "{{ federation_agraph_user }}"
+    secrets:
+      service: https://ssm.us-west-2.amazonaws.com/
+      region: us-west-2
+      superuser: /agraph/superuser
+  register: server
+"""
+
+RETURN = r"""
+answers:
+  description: Whether the server said its version.
+  returned: always
+  type: bool
+problem:
+  description: Why it did not, or why its repositories are not known, as a sentence; empty if all is known.
+  returned: always
+  type: str
+  sample: "Member 1 does not answer: http://127.0.0.1:10035/version did not answer: connection refused."
+version:
+  description: The server's version; empty if it did not say.
+  returned: always
+  type: str
+  sample: 8.5.2
+repositories:
+  description: Its repositories, sorted by catalog and name; C(null) if they are not known.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    catalog: {description: The catalog; C(/) for the root., type: str, returned: always}
+    name: {description: The repository., type: str, returned: always}
+    statements: {description: How many it holds; every copy of one counts., type: int, returned: always}
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils.agraph_client import AgraphError, Server
+from ansible.module_utils.agraph_holdings import holdings, version_within
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.instance_secrets import SecretError, secrets
+
+SECRETS: dict[str, Any] = {
+    "service": {"type": "str", "required": True},
+    "region": {"type": "str", "required": True},
+    # The name of a parameter, which is no secret; Ansible takes it for one by the word.
+    "superuser": {"type": "str", "required": True},
+}
+ARGUMENTS: dict[str, Any] = {
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "port": {"type": "int", "default": 10035},
+    "user": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "secrets": {"type": "dict", "options": SECRETS, "no_log": False},
+    "timeout": {"type": "int", "default": 20},
+    "label": {"type": "str", "default": "AllegroGraph"},
+}
+# How often the secret is asked for: whoever only looks has less patience than who makes a node ready.
+SECRET_TRIES = 2
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS, supports_check_mode=True, required_by={"secrets": ("user",), "password": ("user",)}
+    )
+    module.exit_json(changed=False, **seen(module.params))
+
+
+def seen(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what the server says of itself, and why it does not say more."""
+    deadline = time.monotonic() + wanted["timeout"]
+    answer: dict[str, Any] = {"answers": False, "problem": "", "version": "", "repositories": None}
+    server = Server(wanted["host"], wanted["port"])
+    try:
+        answer["version"] = version_within(server, wanted["timeout"])
+        answer["answers"] = True
+        if wanted["user"]:
+            answer["repositories"] = holdings(server.asked_by(wanted["user"], password(wanted)), deadline)
+    except (AgraphError, SecretError) as error:
+        trouble = "does not say what it holds" if answer["answers"] else "does not answer"
+        answer["problem"] = f"{wanted['label']} {trouble}: {error}"
+    return answer
+
+
+def password(wanted: dict[str, Any]) -> str:
+    """Return the password of the user who asks. Raises SecretError."""
+    source = wanted["secrets"]
+    if not source:
+        return wanted["password"] or ""
+    found = secrets([source["superuser"]], source["service"], source["region"], tries=SECRET_TRIES)
+    return found[source["superuser"]]
+
+
+if __name__ == "__main__":
+    main()
