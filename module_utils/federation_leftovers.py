@@ -1,6 +1,6 @@
 """What is left of a federation: where AWS lists it, whose it is, what it costs, and whether its time is over.
 
-Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic and volumes.
+Prices are AWS's on-demand prices of us-west-2, Linux, in USD an hour, without traffic.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ INSTANCES: Mapping[str, float] = {
     "t3.xlarge": 0.1664,
     "t3.2xlarge": 0.3328,
 }
+# USD a GiB and month; what gp3 costs for more than its 3,000 operations a second is not in it.
+VOLUMES: Mapping[str, float] = {"gp2": 0.10, "gp3": 0.08}
+HOURS_A_MONTH = 730
 
 
 def instance_cost(it: Record) -> float | None:
@@ -42,6 +45,12 @@ def instance_cost(it: Record) -> float | None:
 def gateway_cost(it: Record) -> float:
     """Return what a NAT gateway costs; a failed one costs nothing."""
     return 0.0 if it["State"] == "failed" else GATEWAY
+
+
+def volume_cost(it: Record) -> float | None:
+    """Return what a volume costs, attached or not; None for a type without a known price."""
+    month = VOLUMES.get(it.get("VolumeType", ""))
+    return None if month is None else month * it["Size"] / HOURS_A_MONTH
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ KINDS = (
     Kind("instance", "describe_instances", "Reservations", "InstanceId", "LaunchTime", instance_cost),
     Kind("NAT gateway", "describe_nat_gateways", "NatGateways", "NatGatewayId", "CreateTime", gateway_cost, "Filter"),
     Kind("address", "describe_addresses", "Addresses", "AllocationId", cost=lambda _: ADDRESS),
-    Kind("volume", "describe_volumes", "Volumes", "VolumeId", "CreateTime", lambda _: None),
+    Kind("volume", "describe_volumes", "Volumes", "VolumeId", "CreateTime", volume_cost),
     Kind("VPC", "describe_vpcs", "Vpcs", "VpcId"),
     Kind("subnet", "describe_subnets", "Subnets", "SubnetId"),
     Kind("internet gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
@@ -71,14 +80,15 @@ KINDS = (
 )
 
 
-def find(client: Client, name: str, bucket: str, now: datetime.datetime) -> list[Record]:
+def find(client: Client, name: str, bucket: str, now: datetime.datetime, whole: bool = False) -> list[Record]:
     """Return what is left of a federation or of `all`, sorted by federation, the dearest first.
 
     Each has federation, kind, name, id; role, state and address (empty where there is none); age (whole seconds) and
     cost (USD an hour), None if not known; and of its whole federation: ends (a moment, or empty) and overdue.
+    With `whole`, the volumes of instances as well, and for each thing of EC2 what EC2 says of it, as described.
     Raises botocore's errors.
     """
-    found = [*in_ec2(client("ec2"), name), *in_iam(client("iam"), name)]
+    found = [*in_ec2(client("ec2"), name, whole), *in_iam(client("iam"), name)]
     found += [*buckets(client("s3"), name, bucket), *parameters(client("ssm"), name)]
     ends: dict[str, str] = {}
     for each in found:
@@ -107,7 +117,7 @@ def leftover(
     return {**it, "role": "", "state": "", "address": "", "ends": "", **details}
 
 
-def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
+def in_ec2(ec2: Any, name: str, whole: bool = False) -> Iterator[Record]:
     """Find by the tags, and then the network interfaces that hold one of the found VPCs."""
     networks: dict[str, str] = {}
     held: set[str] = set()
@@ -125,7 +135,7 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
             if state in GONE:
                 continue
             # An instance's volume goes with it.
-            if kind.title == "volume" and it.get("Attachments"):
+            if kind.title == "volume" and it.get("Attachments") and not whole:
                 continue
             held |= {each.get("NetworkInterfaceId", "") for each in it.get("NatGatewayAddresses", [])}
             if kind.title == "VPC":
@@ -137,7 +147,10 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
                 "address": it.get("PublicIp") or it.get("PublicIpAddress") or it.get("PrivateIpAddress") or "",
                 "ends": tags[EXPIRES] if WRITTEN.fullmatch(tags.get(EXPIRES, "")) else "",
             }
-            yield leftover(federation, kind.title, own, it[kind.identity], it.get(kind.made), kind.cost(it), **details)
+            one_of = leftover(
+                federation, kind.title, own, it[kind.identity], it.get(kind.made), kind.cost(it), **details
+            )
+            yield {**one_of, "described": it} if whole else one_of
     if networks:
         yield from interfaces(ec2, networks, held)
 
