@@ -59,7 +59,8 @@ lint: setup
 	ansible-lint
 
 test: lint
-	@source $(BIN)/activate
+	@tools/system-packages --tests
+	source $(BIN)/activate
 	# Two at a time, a file each; the longest come first, so that no core waits for the other at the end.
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 	    tests/integration/test_life.py tests/molecule tests/integration tests/unit

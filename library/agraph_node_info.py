@@ -103,7 +103,7 @@ problem:
   description: Why it did not, or why its repositories are not known, as a sentence; empty if all is known.
   returned: always
   type: str
-  sample: "Member 1 does not answer: http://127.0.0.1:10035/version did not answer: connection refused."
+  sample: "Member 1 does not answer http://127.0.0.1:10035/version: connection refused."
 version:
   description: The server's version; empty if it did not say.
   returned: always
@@ -173,9 +173,16 @@ def seen(wanted: dict[str, Any]) -> dict[str, Any]:
             found = holdings(server, deadline)
             answer["repositories"] = own_statements(server, found, wanted["own"], deadline) if wanted["own"] else found
     except (AgraphError, SecretError) as error:
-        trouble = "does not say what it holds" if answer["answers"] else "does not answer"
-        answer["problem"] = f"{wanted['label']} {trouble}: {error}"
+        answer["problem"] = problem(wanted["label"], answer["answers"], str(error))
     return answer
+
+
+def problem(label: str, answers: bool, said: str) -> str:
+    """Say in one sentence who did not answer what, or what else is wrong."""
+    what, silent, why = said.partition(" did not answer: ")
+    if silent:
+        return f"{label} does not answer {what}: {why}"
+    return f"{label} does not say {'what it holds' if answers else 'its version'}: {said}"
 
 
 def password(wanted: dict[str, Any]) -> str:

@@ -188,10 +188,6 @@ class Repository:
         """Where it is on its server."""
         return self._path
 
-    def size(self) -> int:
-        """Return how many statements there are, each copy counted."""
-        return int(self.server.json("GET", self._path + "/size", accept="text/integer"))
-
     def exists(self) -> bool:
         """Say whether the catalog lists the repository."""
         listed = self.server.json("GET", self._folder) or []

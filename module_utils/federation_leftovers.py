@@ -35,6 +35,9 @@ INSTANCES: Mapping[str, float] = {
     "t3.xlarge": 0.1664,
     "t3.2xlarge": 0.3328,
 }
+# USD a GiB and month; what gp3 costs for more than its 3,000 operations a second is not in it.
+VOLUMES: Mapping[str, float] = {"gp2": 0.10, "gp3": 0.08}
+HOURS_A_MONTH = 730
 
 
 def instance_cost(it: Record) -> float | None:
@@ -87,14 +90,15 @@ KINDS = (
 )
 
 
-def find(client: Client, name: str, bucket: str, now: datetime.datetime) -> list[Record]:
+def find(client: Client, name: str, bucket: str, now: datetime.datetime, whole: bool = False) -> list[Record]:
     """Return what is left of a federation or of `all`, sorted by federation, the dearest first.
 
     Each has federation, kind, name, id; role, state and address (empty where there is none); age (whole seconds) and
     cost (USD an hour), None if not known; and of its whole federation: ends (a moment, or empty) and overdue.
+    With `whole`, the volumes of instances as well, and for each thing of EC2 what EC2 says of it, as described.
     Raises botocore's errors.
     """
-    found = [*in_ec2(client("ec2"), name), *in_iam(client("iam"), name)]
+    found = [*in_ec2(client("ec2"), name, whole), *in_iam(client("iam"), name)]
     found += [*buckets(client("s3"), name, bucket), *parameters(client("ssm"), name)]
     ends: dict[str, str] = {}
     for each in found:
@@ -123,7 +127,7 @@ def leftover(
     return {**it, "role": "", "state": "", "address": "", "ends": "", **details}
 
 
-def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
+def in_ec2(ec2: Any, name: str, whole: bool = False) -> Iterator[Record]:
     """Find by the tags, and then the network interfaces that hold one of the found VPCs."""
     networks: dict[str, str] = {}
     held: set[str] = set()
@@ -145,7 +149,7 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
                 stopped.add(it["InstanceId"])
             # An instance's volume goes with it, and is worth a line where it is what the instance costs.
             attached = {each.get("InstanceId", "") for each in it.get("Attachments", [])}
-            if kind.title == "volume" and attached and not attached & stopped:
+            if kind.title == "volume" and attached and not (whole or attached & stopped):
                 continue
             held |= {each.get("NetworkInterfaceId", "") for each in it.get("NatGatewayAddresses", [])}
             if kind.title == "VPC":
@@ -157,7 +161,10 @@ def in_ec2(ec2: Any, name: str) -> Iterator[Record]:
                 "address": it.get("PublicIp") or it.get("PublicIpAddress") or it.get("PrivateIpAddress") or "",
                 "ends": tags[EXPIRES] if WRITTEN.fullmatch(tags.get(EXPIRES, "")) else "",
             }
-            yield leftover(federation, kind.title, own, it[kind.identity], it.get(kind.made), kind.cost(it), **details)
+            one_of = leftover(
+                federation, kind.title, own, it[kind.identity], it.get(kind.made), kind.cost(it), **details
+            )
+            yield {**one_of, "described": it} if whole else one_of
     if networks:
         yield from interfaces(ec2, networks, held)
 

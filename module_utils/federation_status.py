@@ -1,4 +1,4 @@
-"""How a federation is, as far as AWS's describe calls tell: what stands of it, how old it is, when it ends."""
+"""How a federation is, in a table and a line: as far as AWS's describe calls tell, or by a whole document."""
 
 from __future__ import annotations
 
@@ -110,6 +110,37 @@ def line(it: Record) -> str:
         "cost": f"{it['cost']:.4f}",
     }
     return "status: " + " ".join(f"{name}={value}" for name, value in words.items())
+
+
+def table_of(document: Record) -> str:
+    """Return the nodes of a document in columns, and what a person should see to."""
+    if not document["nodes"]:
+        return ""
+    rows = [("name", "id", "state", "agent", "AllegroGraph", "triples", "address", "age")]
+    for node in document["nodes"]:
+        cells = (
+            node["name"] or node["role"] + ("" if node["index"] is None else f" {node['index']}"),
+            node["id"] or "-",
+            node["state"],
+            node["agent"]["state"] if node["agent"] else "-",
+            node["server"]["version"] or node["problem"] or "-",
+            "-" if node["statements"] is None else f"{node['statements']:,}",
+            node["public_address"] or node["private_address"] or "-",
+            age(node["age"]),
+        )
+        rows.append(cells)
+    seen_to = [f"{each['sentence']} See to it with: {each['remedy']}" for each in document["problems"]]
+    return "\n".join([in_columns(rows), *seen_to])
+
+
+def line_of(document: Record) -> str:
+    """Return a document as one line for scripts: that of a status, and the members' triples."""
+    summed_up = {
+        **{name: document[name] for name in ("federation", "state", "age", "ends")},
+        "instances": sum(bool(node["id"]) for node in document["nodes"]),
+        "cost": document["cost"]["hourly"],
+    }
+    return f"{line(summed_up)} triples={document['statements'] if document['statements_known'] else '?'}"
 
 
 def wanted_members(name: str, member_count: int) -> int:

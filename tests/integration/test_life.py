@@ -16,6 +16,7 @@ from harness import Run, Sandbox, account, pages
 from reliability.cases import QUERY
 from reliability.page import line, lines, read
 from reliability.proof import Proof
+from status_documents import rendered
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -230,6 +231,51 @@ def test_what_goes_wrong_in_a_query_is_said_as_the_page_has_it(sandbox: Sandbox)
     deadline = time.monotonic() + 30
     while not shows(answer := sandbox.playbook("query"), "0.5"):
         assert time.monotonic() < deadline, str(answer)
+
+
+def test_status_shows_what_the_servers_hold_and_which_one_is_down(sandbox: Sandbox, tmp_path: Path) -> None:
+    page, written = tmp_path / "status.html", tmp_path / "status.json"
+    files = {"federation_status_page": str(page), "federation_status_json": str(written)}
+
+    def look() -> tuple[Run, dict[str, Any]]:
+        shown = sandbox.playbook("status", **files)
+        assert shown.returncode == 0, str(shown)
+        assert shown.lines[-2] == f"status: written to {page} and {written}", str(shown)
+        return shown, json.loads(written.read_text())
+
+    shown, document = look()
+    assert re.fullmatch(
+        r"status: federation=agraph state=ready instances=3 age=\S+ ends=never cost=0\.18\d\d triples=2",
+        shown.last_line,
+    ), str(shown)
+    assert [(each["role"], each["index"], each["condition"]) for each in document["nodes"]] == [
+        ("manager", None, "well"),
+        ("member", 0, "well"),
+        ("member", 1, "well"),
+    ]
+    held = [{"node": f"Member {index}", "index": index, "statements": 1} for index in (0, 1)]
+    assert document["repositories"] == [{"catalog": "/", "name": "r", "statements": 2, "members": held}]
+    assert document["cost"]["hourly"] == round(sum(each["hourly"] for each in document["cost"]["parts"]), 4)
+    assert {each["kind"]: each["number"] for each in document["cost"]["parts"]} == {
+        **{"instance": 3, "NAT gateway": 1, "address": 2, "volume": 3}
+    }
+    assert (document["problems"], document["leftovers"]) == ([], [])
+    # The page is what the templates make of that document, and of nothing else.
+    assert page.read_text().split() == rendered(document).split()
+    assert "Healthy" in page.read_text()
+    on_member(sandbox, 1, "systemctl stop agraph")
+    shown, document = look()
+    on_member(sandbox, 1, "systemctl start agraph")
+    assert " state=partly instances=3 " in shown.last_line, str(shown)
+    assert shown.last_line.endswith(" triples=?"), str(shown)
+    (problem,) = document["problems"]
+    assert problem["node"] == "Member 1"
+    assert problem["sentence"].endswith("does not answer http://127.0.0.1:10035/version: connection refused."), problem
+    assert problem["sentence"] in shown.stdout, str(shown)
+    assert "Member 1 is down" in page.read_text()
+    assert document["repositories"][0]["members"] == [held[0], {**held[1], "statements": None}]
+    refused = sandbox.playbook("status", federation_name="all", **files)
+    assert refused.last_line.startswith("ERROR: A page, or its JSON, is of one federation: "), str(refused)
 
 
 def test_two_federations_with_the_same_addresses_do_not_meet(sandbox: Sandbox) -> None:

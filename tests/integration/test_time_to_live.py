@@ -65,7 +65,7 @@ def test_one_federation_has_one_end(sandbox: Sandbox, made: Run) -> None:
     shown = sandbox.playbook("status", **LASTING)
     assert (shown.returncode, shown.changed) == (0, 0), str(shown)
     assert re.fullmatch(
-        rf"status: federation=lasting state=ready instances=2 age=\S+ ends={ends} cost=0.1382", shown.last_line
+        rf"status: federation=lasting state=ready instances=2 age=\S+ ends={ends} cost=0.1400", shown.last_line
     ), str(shown)
     rows = [line.split() for line in shown.lines if line.startswith("lasting-")]
     assert [(row[0], row[2], *row[-3:]) for row in rows] == [

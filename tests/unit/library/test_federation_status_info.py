@@ -9,6 +9,7 @@ import pytest
 from pretended_agraph import Run
 
 from library import federation_status_info
+from module_utils.federation_cloud import costs
 from module_utils.federation_status import line, status, table
 
 NOW = datetime.datetime(2030, 1, 31, 12, tzinfo=datetime.UTC)
@@ -105,6 +106,96 @@ def test_members_stand_in_the_order_of_their_numbers() -> None:
 @pytest.fixture
 def ec2(aws: Any) -> Any:
     return aws("ec2")
+
+
+def made_of(ec2: Any) -> dict[str, str]:
+    """Make a VPC with two subnets, a gateway, a manager and a member with a disk each, and what serves nothing."""
+
+    def tags(kind: str, role: str, name: str, **others: str) -> list[dict[str, Any]]:
+        every = {"Federation": "agraph", "Role": role, "Name": f"agraph-{name}", **others}
+        return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": every[key]} for key in every]}]
+
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+
+    def launch(role: str, name: str, subnet: str, **others: str) -> str:
+        wanted = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
+        disk = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "VolumeType": "gp3"}}]
+        tagged = [*tags("instance", role, name, **others), *tags("volume", role, name)]
+        made = ec2.run_instances(
+            InstanceType="t3.medium", SubnetId=subnet, BlockDeviceMappings=disk, TagSpecifications=tagged, **wanted
+        )
+        return str(made["Instances"][0]["InstanceId"])
+
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags("vpc", "network", "vpc"))["Vpc"]["VpcId"]
+    subnets = {}
+    for side, cidr in (("private", "10.0.1.0/24"), ("public", "10.0.0.0/24")):
+        tagged = tags("subnet", "network", side)
+        subnets[side] = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, TagSpecifications=tagged)["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "network", "nat-address"))
+    ec2.create_nat_gateway(
+        SubnetId=subnets["public"],
+        AllocationId=address["AllocationId"],
+        TagSpecifications=tags("natgateway", "network", "nat-gateway"),
+    )
+    ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "network", "lost-address"))
+    zone = ec2.describe_subnets()["Subnets"][0]["AvailabilityZone"]
+    lost = tags("volume", "member", "lost")
+    ec2.create_volume(AvailabilityZone=zone, Size=10, VolumeType="io1", Iops=100, TagSpecifications=lost)
+    member = launch("member", "member-0", subnets["private"], Index="0")
+    return {"member": member, "manager": launch("manager", "manager", subnets["public"]), "vpc": vpc, **subnets}
+
+
+def test_what_stands_is_told_in_detail(ec2: Any, run: Run) -> None:
+    made = made_of(ec2)
+    bucket = "agraph-ssm-123456789012"
+    answer = run(federation_status_info, name="agraph", region="us-west-2", bucket=bucket, details=True)
+    cloud = answer["cloud"]
+    network = cloud["network"]
+    assert (network["vpc"]["id"], network["vpc"]["cidr"]) == (made["vpc"], "10.0.0.0/16")
+    assert network["internet_gateway"] is None
+    assert network["nat_gateway"]["state"] == "available"
+    assert [(each["id"], each["cidr"], each["public"]) for each in network["subnets"]] == [
+        (made["public"], "10.0.0.0/24", True),
+        (made["private"], "10.0.1.0/24", False),
+    ]
+    manager, member = cloud["instances"]
+    assert [(each["id"], each["role"], each["index"], each["subnet"]) for each in (manager, member)] == [
+        (made["manager"], "manager", None, made["public"]),
+        (made["member"], "member", 0, made["private"]),
+    ]
+    assert [(each["gib"], each["type"]) for each in member["volumes"]] == [(30, "gp3")]
+    assert (member["type"], member["age"] in range(600)) == ("t3.medium", True)
+    # Two instances, a gateway, two addresses, two disks of 30 GiB at 0.08 a month; what io1 costs is not known.
+    assert {each["kind"]: (each["number"], each["hourly"]) for each in cloud["costs"]["parts"]} == {
+        "instance": (2, 0.0832),
+        "NAT gateway": (1, 0.045),
+        "address": (2, 0.01),
+        "volume": (2, 0.0066),
+    }
+    assert cloud["costs"]["hourly"] == answer["status"]["cost"] == 0.1448
+    assert cloud["costs"]["unknown"] == ["agraph-lost"]
+    assert {(each["kind"], each["name"]) for each in cloud["strays"]} >= {
+        ("address", "agraph-lost-address"),
+        ("volume", "agraph-lost"),
+    }
+    assert not {"instance", "NAT gateway", "VPC"} & {each["kind"] for each in cloud["strays"]}
+    assert "cloud" not in run(federation_status_info, name="all", region="us-west-2", bucket="all-ssm-1", details=True)
+
+
+def test_costs_so_far_count_from_each_things_own_time() -> None:
+    found = [
+        {**instance("manager"), "cost": 0.04, "age": 7200},
+        {**thing("address", cost=0.005), "age": None},
+        {**thing("volume", cost=0.01), "age": 36_000},
+    ]
+    summed = costs(found, 36_000)
+    assert {each["kind"]: each["so_far"] for each in summed["parts"]} == {
+        "instance": 0.08,
+        # AWS tells no age of an address: it counts from when the federation began.
+        "address": 0.05,
+        "volume": 0.1,
+    }
+    assert summed["so_far"] == 0.23
 
 
 def test_what_aws_tells(ec2: Any, run: Run) -> None:
