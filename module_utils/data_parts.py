@@ -96,7 +96,7 @@ class Workshop:
         self._progress = progress
         self._there = shelf.keys()
         self.parts: list[Part] = []
-        self.skipped: list[Part] = []
+        self.loaded: list[Part] = []
         self.uploaded = 0
 
     def work(self) -> None:
@@ -106,14 +106,14 @@ class Workshop:
         with uploads() as queue:
             for content, parts in self._plan.contents:
                 self._content(content, parts, meter, queue)
-        for found in (self.parts, self.skipped):
+        for found in (self.parts, self.loaded):
             found.sort(key=lambda part: (part["member"], part["source"], part["id"]))
 
     def _content(self, content: Content, parts: int, meter: Meter, queue: Queue) -> None:
         missing, absent = {}, {}
         for number, identity in enumerate(part_ids(content.identity, parts)):
             if held := self._ledgers.held.get(identity):
-                self.skipped.append(self._part(content, identity, held.statements, None))
+                self.loaded.append(self._part(content, identity, held.statements, None))
                 continue
             missing[number] = identity
         for number, identity in missing.items():

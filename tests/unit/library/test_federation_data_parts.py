@@ -121,10 +121,10 @@ def test_a_folder_goes_to_all_members_once(storage: Any, run: Run, data: Path) -
     assert max(map(Counter.total, members.statements)) < 1.3 * min(map(Counter.total, members.statements))
     again = ask(run, data, members)
     assert (again["changed"], again["parts"], again["statements"], again["files"]) == (False, [], 4005, 5)
-    assert {part["id"]: part["member"] for part in again["skipped"]} == {
+    assert {part["id"]: part["member"] for part in again["loaded"]} == {
         part["id"]: part["member"] for part in first["parts"]
     }
-    assert "url" not in again["skipped"][0]
+    assert "url" not in again["loaded"][0]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -255,7 +255,7 @@ def test_objects_stay_where_they_are(storage: Any, run: Run) -> None:
     assert f"<s3://{ELSEWHERE}/data/x>" in " ".join(members.all)
     assert all(statements for statements in members.statements)
     again = ask(run, f"s3://{ELSEWHERE}/data/", members)
-    assert (again["parts"], again["statements"], len(again["skipped"])) == ([], 51, 3)
+    assert (again["parts"], again["statements"], len(again["loaded"])) == ([], 51, 3)
     # What is written anew is other data, and a single object can be named.
     remote(storage, data__a_nt=triples(31))
     assert len(ask(run, f"s3://{ELSEWHERE}/data/a.nt", members)["parts"]) == 1
