@@ -121,8 +121,8 @@ parts:
   returned: when present
   type: list
   elements: dict
-skipped:
-  description: What the members have, in the same shape without C(url); C(bytes) is null.
+loaded:
+  description: What the members have already, in the same shape without C(url); C(bytes) is null.
   returned: when present
   type: list
   elements: dict
@@ -189,21 +189,21 @@ def from_here(module: Any, ledgers: Ledgers) -> dict[str, Any]:
         "changed": workshop.uploaded > 0,
         "uploaded": workshop.uploaded,
         "files": len(plan.contents),
-        **results(workshop.parts, workshop.skipped),
+        **results(workshop.parts, workshop.loaded),
     }
 
 
 def from_s3(module: Any, ledgers: Ledgers) -> dict[str, Any]:
     """Return the parts of objects, which stay where they are; raises DataError."""
     source = Source(module.params["data"], module.region, lambda region: signing_client(module, region))
-    parts, skipped = parts_of(source, ledgers, None if module.check_mode else module.params["expires"])
-    return {"changed": False, "uploaded": 0, "files": len(parts) + len(skipped), **results(parts, skipped)}
+    parts, loaded = parts_of(source, ledgers, None if module.check_mode else module.params["expires"])
+    return {"changed": False, "uploaded": 0, "files": len(parts) + len(loaded), **results(parts, loaded)}
 
 
-def results(parts: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> dict[str, Any]:
+def results(parts: list[dict[str, Any]], loaded: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the parts and the sum of their statements, where it is known."""
-    counts = [part["statements"] for part in (*parts, *skipped)]
-    return {"parts": parts, "skipped": skipped, "statements": None if None in counts else sum(counts)}
+    counts = [part["statements"] for part in (*parts, *loaded)]
+    return {"parts": parts, "loaded": loaded, "statements": None if None in counts else sum(counts)}
 
 
 def cleared(module: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
@@ -72,13 +72,14 @@ class Shelf:
         found = head(self._client, self.bucket, key)
         return (int(found["ContentLength"]), dict(found["Metadata"])) if found else (-1, {})
 
-    def put(self, key: str, file: IO[bytes], notes: dict[str, str]) -> None:
-        """Upload what is in a file, in pieces where it is large.
+    def put(self, key: str, file: IO[bytes], notes: dict[str, str], notice: Callable[[int], None]) -> None:
+        """Upload what is in a file, in pieces where it is large; `notice` is told how many bytes more are there.
 
         Several may be under way in threads of the caller's: each then holds a piece in memory, and no more.
         """
         extra = {"Metadata": notes}
-        self._client.upload_fileobj(file, self.bucket, key, ExtraArgs=extra, Config=TransferConfig(**PIECES))
+        settings = TransferConfig(**PIECES)
+        self._client.upload_fileobj(file, self.bucket, key, ExtraArgs=extra, Config=settings, Callback=notice)
 
     def url(self, key: str, seconds: int) -> str:
         """Return a URL that is good for a while."""

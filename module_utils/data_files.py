@@ -9,6 +9,7 @@ import contextlib
 import glob
 import gzip
 import hashlib
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -131,24 +132,38 @@ def find(data: str) -> list[DataFile]:
     """
     path = Path(data).expanduser()
     if path.is_dir():
-        below = (each.relative_to(path) for each in path.rglob("*"))
-        found = [path / each for each in below if not any(part.startswith(".") for part in each.parts)]
+        found = list(_below(path))
         nothing = f"The folder {data} has no files, so there is nothing to load."
     elif path.exists():
         found = [path]
-        nothing = f"{data} is neither a file nor a folder, so it cannot be loaded."
+        nothing = ""
     elif glob.has_magic(data):
-        found = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207  # Path's begins at a folder
+        matching = glob.glob(str(path), recursive=True)  # noqa: PTH207  # Path's begins at a folder
+        found = [Path(each) for each in matching if not Path(each).is_dir()]
         nothing = f"No file matches {data}, so there is nothing to load."
     else:
         raise DataError(f"There is no {data} on this machine (looked for in {Path.cwd()}): is federation_data right?")
-    files = sorted(each for each in found if each.is_file())
-    if not files:
+    if not found:
         raise DataError(f"{nothing} federation_data is a file, a folder, a pattern or s3://bucket/prefix.")
-    without_kind = [str(each) for each in files if kind_of(each.name) is None]
-    if without_kind:
+    # Nothing is left out in silence: it would be missed only when its data is.
+    if others := [str(each) for each in sorted(found) if not each.is_file()]:
+        raise DataError(f"{listed(others)} is no file that can be read, such as a link to nothing: leave it out.")
+    if without_kind := [str(each) for each in sorted(found) if kind_of(each.name) is None]:
         raise unknown(without_kind)
-    return [found_file(each) for each in files]
+    return [found_file(each) for each in sorted(found)]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    def stop(error: OSError) -> None:
+        raise DataError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
+
+    for where, folders, names in os.walk(folder, onerror=stop):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        if links := [str(Path(where, each)) for each in folders if Path(where, each).is_symlink()]:
+            raise DataError(
+                f"{listed(links)} is a link to a folder, which is not followed: load that folder by itself."
+            )
+        yield from (Path(where, each) for each in names if not each.startswith("."))
 
 
 def found_file(path: Path) -> DataFile:

@@ -101,7 +101,7 @@ def parts_of(source: Source, ledgers: Ledgers, seconds: int | None) -> tuple[lis
 
     The former have URLs that are good for so many seconds; None is for check mode, where they have none.
     """
-    parts, skipped = list[Part](), list[Part]()
+    parts, loaded = list[Part](), list[Part]()
     files = source.files()
     members = placed([Share(file.identity, file.url, 0, file.weight) for file in files], ledgers)
     for file in files:
@@ -118,7 +118,7 @@ def parts_of(source: Source, ledgers: Ledgers, seconds: int | None) -> tuple[lis
             "base": file.url,
         }
         if held:
-            skipped.append(part)
+            loaded.append(part)
         else:
             parts.append({**part, "url": None if seconds is None else source.url(file, seconds)})
-    return parts, skipped
+    return parts, loaded

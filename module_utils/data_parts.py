@@ -6,7 +6,7 @@ Runs on the controller. Whatever is wrong with any file is said before anything 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -96,24 +96,24 @@ class Workshop:
         self._progress = progress
         self._there = shelf.keys()
         self.parts: list[Part] = []
-        self.skipped: list[Part] = []
+        self.loaded: list[Part] = []
         self.uploaded = 0
 
     def work(self) -> None:
         """Make, upload and sign what is missing; raises DataError, OSError for want of room, and what boto3 raises."""
         size = sum(content.size for content, _ in self._plan.contents if content.identity in self._plan.statements)
-        meter = Meter(self._progress, "split and sent", size)
-        with uploads() as queue:
+        meter = Meter(self._progress, "prepared", size)
+        with uploads(self._progress) as queue:
             for content, parts in self._plan.contents:
                 self._content(content, parts, meter, queue)
-        for found in (self.parts, self.skipped):
+        for found in (self.parts, self.loaded):
             found.sort(key=lambda part: (part["member"], part["source"], part["id"]))
 
     def _content(self, content: Content, parts: int, meter: Meter, queue: Queue) -> None:
         missing, absent = {}, {}
         for number, identity in enumerate(part_ids(content.identity, parts)):
             if held := self._ledgers.held.get(identity):
-                self.skipped.append(self._part(content, identity, held.statements, None))
+                self.loaded.append(self._part(content, identity, held.statements, None))
                 continue
             missing[number] = identity
         for number, identity in missing.items():
@@ -147,11 +147,11 @@ class Workshop:
 
         def put() -> None:
             try:
-                self._shelf.put(key, written.file, notes)
+                self._shelf.put(key, written.file, notes, queue.sent)
             finally:
                 written.close()
 
-        queue.add(put)
+        queue.add(put, written.size or 0)
 
     def _offer(self, content: Content, identity: str, statements: int, size: int | None) -> None:
         part = self._part(content, identity, statements, size)
@@ -178,33 +178,42 @@ class Workshop:
 class Queue:
     """Uploads under way: a few at the same time, and what they hold on the disk bounded."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, progress: Progress) -> None:
         self._pool = pool
+        self._meter = Meter(progress, "sent", 0)
         self._pending: set[Future[None]] = set()
+        self._is_waiting = False
 
-    def add(self, upload: Any) -> None:
-        """Begin an upload, when there are not too many; raises what an earlier one raised."""
+    def add(self, upload: Callable[[], None], size: int) -> None:
+        """Begin an upload of so many bytes, when there are not too many; raises what an earlier one raised."""
         while len(self._pending) >= 2 * UPLOADS:
-            self._settle(FIRST_COMPLETED)
+            self._settle()
+        self._meter.total += size
         self._pending.add(self._pool.submit(upload))
+
+    def sent(self, size: int) -> None:
+        """Count what is there; it is shown only while nothing else is done that could be shown."""
+        self._meter.add(size, is_shown=self._is_waiting)
 
     def finish(self) -> None:
         """Wait for all; raises what one of them raised."""
         while self._pending:
-            self._settle(FIRST_COMPLETED)
+            self._settle()
 
-    def _settle(self, until: str) -> None:
-        done, self._pending = wait(self._pending, return_when=until)
+    def _settle(self) -> None:
+        self._is_waiting = True
+        done, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
+        self._is_waiting = False
         for each in done:
             each.result()
 
 
 @contextlib.contextmanager
-def uploads() -> Iterator[Queue]:
+def uploads(progress: Progress) -> Iterator[Queue]:
     """Yield a queue whose uploads are done when it is left, or will not begin any more where something went wrong."""
     pool = ThreadPoolExecutor(UPLOADS)
     try:
-        queue = Queue(pool)
+        queue = Queue(pool, progress)
         yield queue
         queue.finish()
     finally:

@@ -91,17 +91,17 @@ class Meter:
     def __init__(self, progress: Progress, verb: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress = progress
         self._verb = verb
-        self._total = total
         self._clock = clock
         self._started = clock()
+        self.total = total
         self.done = 0
         self.statements: int | None = None
 
-    def add(self, size: int, statements: int | None = None) -> None:
-        """Count more bytes and statements."""
+    def add(self, size: int, statements: int | None = None, is_shown: bool = True) -> None:
+        """Count more bytes and statements; what is not shown is counted for later."""
         self.done += size
         if statements is not None:
             self.statements = (self.statements or 0) + statements
-        if self._progress.is_due():
+        if is_shown and self._progress.is_due():
             passed = self._clock() - self._started
-            self._progress.say(described(self._verb, self.done, self._total, passed, self.statements))
+            self._progress.say(described(self._verb, self.done, self.total, passed, self.statements))

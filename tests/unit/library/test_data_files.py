@@ -89,11 +89,35 @@ def test_what_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
         "nothing.nt": f"There is no nothing.nt on this machine (looked for in {tmp_path}): is federation_data right?",
         "empty": "The folder empty has no files, so there is nothing to load.",
         "*.nt": "No file matches *.nt, so there is nothing to load.",
-        "/dev/null": "/dev/null is neither a file nor a folder, so it cannot be loaded.",
+        "/dev/null": "/dev/null is no file that can be read",
     }.items():
         with pytest.raises(data_files.DataError) as caught:
             data_files.find(data)
         assert str(caught.value).startswith(wanted)
+
+
+def test_nothing_below_a_folder_is_left_out_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, data__a_nt=TRIPLE, other__b_nt=TRIPLE)
+    (tmp_path / "data" / "c.nt").symlink_to("nothing")
+    with pytest.raises(
+        data_files.DataError, match=r"data/c\.nt is no file that can be read, such as a link to nothing"
+    ):
+        data_files.find(str(tmp_path / "data"))
+    (tmp_path / "data" / "c.nt").unlink()
+    (tmp_path / "data" / "c.nt").symlink_to("../other/b.nt")
+    (tmp_path / "linked").symlink_to("data")
+    assert len(data_files.find(str(tmp_path / "linked"))) == 2
+    (tmp_path / "data" / "d").symlink_to("../other")
+    with pytest.raises(data_files.DataError, match="data/d is a link to a folder, which is not followed"):
+        data_files.find(str(tmp_path / "data"))
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    # Whoever runs the tests may be allowed everything.
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(data_files.DataError, match=r"The folder .*data cannot be read: Permission denied\."):
+        data_files.find(str(tmp_path / "data"))
 
 
 def test_an_unknown_name_is_refused_with_those_that_are_known(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import random
 import resource
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from pretended_agraph import ROOT  # noqa: F401  # makes ansible.module_utils ours, too
+from pretended_agraph import ROOT
 
 from ansible.module_utils import data_files, data_reading, data_splitting, progress  # isort: skip
 
@@ -163,6 +166,44 @@ def test_a_count_that_is_not_the_parsers_stops_everything(tmp_path: Path) -> Non
     path.write_bytes(b'<http://s> <http://p> "o" .\n')
     with pytest.raises(data_files.DataError, match="has 2 statements for the parser and 1 lines with one"):
         data_splitting.split(content_of(path), 2, 2, {0, 1}, str(tmp_path), meter())
+
+
+SPLITTING = """
+import sys, time
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/tests"]
+import pretended_agraph
+from ansible.module_utils import data_files, data_splitting
+
+class Waiting:
+    def add(self, size, statements=None):
+        if statements == "":
+            print("split", flush=True)
+            time.sleep(60)
+
+class Counting(Waiting):
+    def add(self, size, statements=None):
+        super().add(size, "")
+
+(content,), _ = data_files.identified(data_files.find(sys.argv[2]), Waiting())
+data_splitting.split(content, 1, 8, set(range(8)), sys.argv[3], Counting())
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_no_part_is_left_on_the_disk_however_it_ends(tmp_path: Path, how: str) -> None:
+    path, folder = tmp_path / "a.nt", tmp_path / "folder"
+    path.write_bytes(b'<http://s> <http://p> "o" .\n')
+    folder.mkdir()
+    command = [sys.executable, "-c", SPLITTING, str(ROOT), str(path), str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "split\n"
+        if Path("/proc").is_dir():
+            there = [str(each.readlink()) for each in Path(f"/proc/{process.pid}/fd").iterdir()]
+            assert len([each for each in there if str(folder) in each]) == 8
+        process.send_signal(signal.Signals[how])
+        assert process.wait(30) != 0
+    assert list(folder.iterdir()) == []
 
 
 def test_no_more_files_are_open_than_a_system_allows(tmp_path: Path) -> None:
