@@ -61,7 +61,7 @@ Ask = Callable[[str], Any]
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of what others have published: one file large enough to be split, others not to be."""
     folder = tmp_path_factory.mktemp("data")
-    triples = pyoxigraph.parse(path=BRICK / "1.1" / "Brick.ttl")
+    triples = pyoxigraph.parse(path=BRICK / "1.1" / "Brick.ttl", base_iri="https://brickschema.org/")
     pyoxigraph.serialize((each.triple for each in triples), folder / "brick.nt", format=pyoxigraph.RdfFormat.N_TRIPLES)
     for file in (BRICK / "1.5" / "extensions" / "223p.ttl", CLIENT / "lesmis.rdf"):
         (folder / file.name).write_bytes(file.read_bytes())
