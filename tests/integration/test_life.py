@@ -165,8 +165,13 @@ def test_an_answer_comes_in_the_form_that_is_wanted(
     path = tmp_path / "answer.json"
     for changed in (1, 0):
         bound = {"o": '"1"^^<http://www.w3.org/2001/XMLSchema#integer>'}
-        output = {"federation_output": "json", "federation_output_file": str(path), "federation_query_bindings": bound}
-        filed = sandbox.playbook("query", federation_query=rows, **output)
+        filed = sandbox.playbook(
+            "query",
+            federation_query=rows,
+            federation_output="json",
+            federation_output_file=str(path),
+            federation_query_bindings=bound,
+        )
         assert (filed.returncode, filed.changed) == (0, changed), str(filed)
         ending = f"query: 1 row, {path.stat().st_size} bytes are in {path}{'' if changed else ', as before'}"
         assert filed.last_line == ending, str(filed)
