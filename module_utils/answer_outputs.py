@@ -275,12 +275,13 @@ class Taken:
     @property
     def names(self) -> list[str]:
         """The columns."""
-        return self._source.names
+        return list(self._source.names)
 
     @property
     def truth(self) -> str | None:
         """What an ASK was answered, true or false."""
-        return self._source.truth
+        truth: str | None = self._source.truth
+        return truth
 
     def rows(self, piece: bytes) -> list[Any]:
         """Return the rows that are whole with these bytes."""

@@ -163,7 +163,7 @@ def answered(session: Any, question: Question, sink: Sink) -> dict[str, Any]:
             accept=question.accept,
             callback=sink.feed,
         )
-    return sink.end()
+    return dict(sink.end())
 
 
 def specification(manager: Manager) -> str:

@@ -38,7 +38,7 @@ def inferred(mirror: Mirror) -> Mirror:
     # The inferred triples are in the default graph, and in no graph that has a name.
     result._base_defaults = [*mirror._base_defaults, str(_GRAPH)]
     while new := set(_following(result.store)):
-        result.store.extend(Quad(*triple, _GRAPH) for triple in new)
+        result.store.extend(Quad(each.subject, each.predicate, each.object, _GRAPH) for each in new)
     return result
 
 
@@ -47,5 +47,6 @@ def _following(store: Store) -> Iterator[Triple]:
         found = store.query(rule, prefixes=_PREFIXES, use_default_graph_as_union=True)
         assert isinstance(found, QueryTriples)
         for triple in found:
-            if next(store.quads_for_pattern(*triple, None), None) is None:
+            subject, predicate, object_ = triple
+            if next(store.quads_for_pattern(subject, predicate, object_, None), None) is None:
                 yield triple

@@ -65,7 +65,7 @@ def test_the_first_wish_that_can_be_met_is(client: Client, query: str, accept: s
 )
 def test_triples_read_back(client: Client, accept: str, form: pyoxigraph.RdfFormat) -> None:
     text = client.select("r", CONSTRUCT, accept).text
-    assert {quad.subject.value for quad in pyoxigraph.parse(text, form)} == {"ex://ann", "ex://bob"}  # type: ignore[union-attr]
+    assert {quad.subject.value for quad in pyoxigraph.parse(text, form)} == {"ex://ann", "ex://bob"}
 
 
 def test_more_triples_than_a_batch(client: Client) -> None:
