@@ -17,7 +17,8 @@ description:
     inventory plugins cannot read group variables.
   - It sees that EC2 answers, so that what is wrong there is said in one sentence.
   - It refuses C(--limit) for the verbs of the project, each of which works on the whole federation.
-  - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
+  - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease; and
+    the folder that it was started in, as C(FEDERATION_FOLDER), since Ansible runs modules in the playbook's.
 extends_documentation_fragment: []
 options:
   plugin:
@@ -132,7 +133,8 @@ def name_this_run() -> None:
     process = str(os.getpid())
     # A run may be a part of another one, and has that one's environment then.
     if os.environ.get("FEDERATION_PROCESS") != process:
-        os.environ |= {"FEDERATION_PROCESS": process, "FEDERATION_RUN": uuid.uuid4().hex}
+        run = {"FEDERATION_PROCESS": process, "FEDERATION_RUN": uuid.uuid4().hex}
+        os.environ |= {**run, "FEDERATION_FOLDER": str(Path.cwd())}
 
 
 def known_region(region: str) -> str:

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from harness import Run, Sandbox, account, pages
+from plan_agreement import disagreements, rows
 from reliability.cases import QUERY
 from reliability.page import line, lines, read
 from reliability.proof import Proof
 from status_documents import rendered
+
+from sandbox.cloud.journal import is_changing
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -81,11 +84,19 @@ def statement(sandbox: Sandbox, method: str, subject: str, number: int) -> str:
     )
 
 
-def test_check_mode_makes_nothing_and_names_what_up_makes(sandbox: Sandbox) -> None:
+def test_plan_and_check_mode_make_nothing_and_name_what_up_makes(sandbox: Sandbox) -> None:
     snapshots["empty"] = account(sandbox)
+    plan = sandbox.playbook("plan")
+    asked = {each["operation"] for each in sandbox.journal()}
+    assert [each for each in asked if is_changing(each)] == [], str(plan)
+    assert plan.returncode == 0, str(plan)
+    assert plan.last_line.startswith("plan: make 22, change 0, remove 0, keep 0; cost 0.18 USD an hour, "), str(plan)
     checked = sandbox.playbook("up", "--check")
     assert checked.returncode == 0, str(checked)
     assert account(sandbox) == snapshots["empty"]
+    assert disagreements(checked) == []
+    assert rows(checked) == rows(plan), f"{plan}\n{checked}"
+    assert checked.lines[-2:] == [plan.last_line, "up: checked only, nothing was made"], str(checked)
     made = sandbox.playbook("up")
     assert made.returncode == 0, str(made)
     assert made.last_line.startswith("up: ready federation=agraph manager=127."), str(made)

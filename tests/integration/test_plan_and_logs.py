@@ -1,6 +1,6 @@
-"""What `plan` lists is what check mode reports and `up` does; `logs` fetches what the nodes have written.
+"""What `plan` lists is what check mode reports; `logs` fetches what the nodes have written.
 
-Each test takes the account as the one before left it.
+An empty account is test_life's. Each test takes the account as the one before left it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Run, Sandbox, account, pages
+from harness import Run, Sandbox, pages
 from plan_agreement import disagreements, rows
 from secret_search import files_with
 
 from module_utils import federation_lease as leases
-from sandbox.cloud.journal import is_changing
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -45,20 +44,6 @@ def checked(sandbox: Sandbox, **settings: Any) -> Run:
 def changes(run: Run) -> dict[tuple[str, str], str]:
     """What does not stay as it is, by what becomes of it and its name, and why."""
     return {(row.action, name): row.why for row in rows(run) for name in row.names}
-
-
-def test_on_an_empty_account_all_is_made_and_nothing_is_touched(sandbox: Sandbox) -> None:
-    before, calls = account(sandbox), len(sandbox.journal())
-    plan = sandbox.playbook("plan")
-    asked = {each["operation"] for each in sandbox.journal()[calls:]}
-    assert [each for each in asked if is_changing(each)] == [], str(plan)
-    assert account(sandbox) == before
-    made, *others = counts(plan)
-    assert (made, others) == (22, [0, 0, 0]), str(plan)
-    assert plan.last_line.endswith("cost 0.18 USD an hour, 133 a month, now 0.00"), str(plan)
-    check = checked(sandbox)
-    assert rows(check) == rows(plan), f"{plan}\n{check}"
-    assert plan.last_line in check.lines, str(check)
 
 
 def test_what_is_wrong_with_the_settings_is_said_as_up_says_it(sandbox: Sandbox) -> None:
