@@ -64,7 +64,7 @@ from plugins.plugin_utils.interruptions import interrupted, watch
 from plugins.plugin_utils.live_line import LiveLine
 from plugins.plugin_utils.phases import Phase
 from plugins.plugin_utils.quiet import QuietCallback
-from plugins.plugin_utils.task_lines import Line, action_of, is_silent
+from plugins.plugin_utils.task_lines import Line, Tasks, action_of
 
 LONGEST_ITEM = 40
 # What the closing counts are called, here and by Ansible.
@@ -91,10 +91,8 @@ class CallbackModule(QuietCallback):
         super().__init__()
         self._started = time.monotonic()
         self._failures: list[Failure] = []
-        self._names: dict[str, str] = {}
         self._items: dict[tuple[str, str], list[str]] = {}
-        # The tasks under way, by their uuid: one, or under a free strategy one on each host.
-        self._lines: dict[str, Line] = {}
+        self._tasks = Tasks()
         self._phase: Phase | None = None
         # What of it is under way.
         self._text = ""
@@ -163,22 +161,36 @@ class CallbackModule(QuietCallback):
         if not self._brief:
             super().v2_playbook_on_handler_task_start(task)
 
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """Show, on a terminal, what is under way."""
+        if not self._brief:
+            super().v2_runner_on_start(host, task)
+        else:
+            self._tasks.start(task)
+            self._show()
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """Say nothing of it."""
+        self._is_over(result)
+        super().v2_runner_on_skipped(result)
+
     def v2_runner_retry(self, result: Any) -> None:
         """Show, on a terminal, that a task is tried again."""
         if not self._brief:
             super().v2_runner_retry(result)
-        elif line := self._lines.get(result.task._uuid):
+        elif line := self._tasks.get(result.task):
             line.detail = f"attempt {result.result.get('attempts', 0)} of {result.result.get('retries', 0)}"
             self._show()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Count a success."""
+        self._is_over(result)
         if not self._brief:
             super().v2_runner_on_ok(result)
             return
         if isinstance(result.task, TaskInclude):
             return
-        line = self._line_for(result)
+        line = self._tasks.has_result(result.task)
         if result.result.get("changed", False):
             line.changed += 1
         else:
@@ -189,12 +201,14 @@ class CallbackModule(QuietCallback):
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Remember a failure, and say it at once."""
+        self._is_over(result)
         self._remember(result, ignored=ignore_errors)
         if not self._brief:
             super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Remember a node that cannot be reached, and say it at once."""
+        self._is_over(result)
         self._remember(result, ignored=bool(result.task.ignore_unreachable), unreachable=True)
         if not self._brief:
             super().v2_runner_on_unreachable(result)
@@ -203,7 +217,7 @@ class CallbackModule(QuietCallback):
         """Show, on a terminal, how far a loop is."""
         if not self._brief:
             super().v2_runner_item_on_ok(result)
-        elif line := self._lines.get(result.task._uuid):
+        elif line := self._tasks.get(result.task):
             line.detail = str(self._get_item_label(result.result))[:LONGEST_ITEM]
             self._show()
 
@@ -223,7 +237,7 @@ class CallbackModule(QuietCallback):
         outcome = result.result
         for each in outcome["results"] if result.task.loop and "results" in outcome else [outcome]:
             if each.get("diff") and each.get("changed", False):
-                self._line_for(result).diffs.append(self._get_diff(each["diff"]))
+                self._tasks.has_result(result.task).diffs.append(self._get_diff(each["diff"]))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the ending."""
@@ -283,31 +297,18 @@ class CallbackModule(QuietCallback):
         self._display.display(f"ERROR: {sentence}", color=C.COLOR_ERROR)
 
     def _begin(self, task: Any) -> None:
-        # The name is templated only while this event lasts.
-        name = str(task.name or task.get_name()).strip()
-        title = name.rpartition(" | ")[2]
-        if task._role:
-            title = f"{task._role.get_name()} | {title}"
-        self._names[task._uuid] = title
         if self._brief:
-            self._finish(running=True)
-            self._lines.setdefault(task._uuid, Line(title, time.monotonic(), is_silent(task)))
-            self._show()
+            self._finish(all_of_them=False)
+        self._tasks.begin(task)
 
-    def _line_for(self, result: Any) -> Line:
-        """Return the task's line."""
-        task = result.task
-        name = self._names.get(task._uuid, str(task.get_name()))
-        line = self._lines.setdefault(task._uuid, Line(name, time.monotonic(), is_silent(task)))
-        line.ended = time.monotonic()
-        return line
+    def _is_over(self, result: Any) -> None:
+        self._tasks.end(result.task)
+        self._show()
 
-    def _finish(self, running: bool = False) -> None:
-        """Print the lines of the tasks that have ended; the others may be running in another lane."""
-        for uuid, line in list(self._lines.items()):
-            if not running or line.ended:
-                del self._lines[uuid]
-                self._finish_line(line)
+    def _finish(self, all_of_them: bool = True) -> None:
+        """Print the lines of the tasks that have ended."""
+        for line in self._tasks.take_ended(all_of_them):
+            self._finish_line(line)
 
     def _finish_line(self, line: Line) -> None:
         text = line.text(context.CLIARGS["check"])
@@ -344,11 +345,9 @@ class CallbackModule(QuietCallback):
                 self._display.display(phase.finished(now), color=color)
 
     def _show(self) -> None:
-        """Choose what the line that lives says: of several tasks that run, the one that began first."""
+        """Choose what the line that lives says; between two tasks, still the one before."""
         self._progress.forget()
-        shown = [line for line in self._lines.values() if not line.silent]
-        if running := [line for line in shown if not line.ended] or shown:
-            self._text = running[0].under_way
+        self._text = self._tasks.under_way or self._text
 
     def _now_live(self, columns: int) -> str:
         """Return the line that lives; another thread asks."""
@@ -369,7 +368,7 @@ class CallbackModule(QuietCallback):
                 self._handle_warnings(result.result)
 
     def _remember(self, result: Any, ignored: bool, unreachable: bool = False) -> None:
-        task, name = result.task, self._names.get(result.task._uuid, str(result.task.get_name()))
+        task, name = result.task, self._tasks.name_of(result.task)
         text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
         sentence = lost_of(result.host, text, unreachable) or sentence_of(name, task, result.host, text)
         repeatable = not (task._role and task._role.get_name() == "settings")
@@ -377,7 +376,7 @@ class CallbackModule(QuietCallback):
         sections = list(sections_of(task))
         self._failures.append(Failure(task._uuid, sentence, ignored, sections, unreachable, repeatable, again))
         if self._brief:
-            line = self._line_for(result)
+            line = self._tasks.has_result(result.task)
             if ignored:
                 line.ignored += 1
             elif not again:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,8 @@ class Line:
     failed: list[str] = field(default_factory=list)
     ignored: int = 0
     diffs: list[str] = field(default_factory=list)
-    # How far it is: an item of its loop, an attempt.
+    # On how many hosts it is under way, and how far it is: an item of its loop, an attempt.
+    running: int = 0
     detail: str = ""
 
     @property
@@ -49,6 +51,61 @@ class Line:
             share = f" on {self.changed} of {hosts}" if hosts > 1 else ""
             return f"  {self.title}: {word}{share}{took}"
         return f"  {self.title}: ok{took}" if took else None
+
+
+class Tasks:
+    """The tasks under way, by their uuid: one, or under a free strategy one on each host."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}
+        self._names: dict[str, str] = {}
+
+    def begin(self, task: Any) -> None:
+        """Take up a task. Its name is templated only while that event lasts."""
+        title = str(task.name or task.get_name()).strip().rpartition(" | ")[2]
+        self._names[task._uuid] = f"{task._role.get_name()} | {title}" if task._role else title
+        # One that was skipped may come again, in another round of an include.
+        if (line := self.get(task)) and not line.running and not line.ended:
+            del self._lines[task._uuid]
+        self._line(task)
+
+    def start(self, task: Any) -> None:
+        """Note that a host begins its part of a task."""
+        if line := self.get(task):
+            line.running += 1
+
+    def end(self, task: Any) -> None:
+        """Note that a host has done its part of a task."""
+        if line := self.get(task):
+            line.running -= 1
+
+    def get(self, task: Any) -> Line | None:
+        """Return a task's line, if it is under way."""
+        return self._lines.get(task._uuid)
+
+    def name_of(self, task: Any) -> str:
+        """Return a task's name, with the role that it belongs to."""
+        return self._names.get(task._uuid, str(task.get_name()))
+
+    def has_result(self, task: Any) -> Line:
+        """Return the line of a task that has a result now."""
+        line = self._line(task)
+        line.ended = time.monotonic()
+        return line
+
+    def take_ended(self, all_of_them: bool) -> list[Line]:
+        """Return the lines of the tasks that have ended, for the last time; others may be running in another lane."""
+        taken = [uuid for uuid, line in self._lines.items() if all_of_them or line.ended]
+        return [self._lines.pop(uuid) for uuid in taken]
+
+    @property
+    def under_way(self) -> str:
+        """What is under way: of several tasks that run, the one that began first; empty if there is none."""
+        running = (line for line in self._lines.values() if line.running and not line.silent)
+        return next((line.under_way for line in running), "")
+
+    def _line(self, task: Any) -> Line:
+        return self._lines.setdefault(task._uuid, Line(self.name_of(task), time.monotonic(), is_silent(task)))
 
 
 def action_of(task: Any) -> str:
