@@ -189,9 +189,9 @@ def password(wanted: dict[str, Any]) -> str:
     """Return the password of the user who asks. Raises SecretError."""
     source = wanted["secrets"]
     if not source:
-        return wanted["password"] or ""
+        return str(wanted["password"] or "")
     found = secrets([source["superuser"]], source["service"], source["region"], tries=SECRET_TRIES)
-    return found[source["superuser"]]
+    return str(found[source["superuser"]])
 
 
 if __name__ == "__main__":

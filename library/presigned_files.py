@@ -158,7 +158,7 @@ class Offers:
         return {"url": self._signed(client, bucket, key), "sha256": sha256}
 
     def _signed(self, client: Any, bucket: str, key: str) -> str:
-        return signed_url(client, "get_object", bucket, key, self._module.params["expires"])
+        return str(signed_url(client, "get_object", bucket, key, self._module.params["expires"]))
 
 
 def digest_of(path: Path) -> str:

@@ -24,9 +24,6 @@ WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 PARAMETERS = ("lease", "superuser", "reader")
 GATEWAY = 0.045
 ADDRESS = 0.005
-# USD a GiB and month; what gp3 costs for more than its 3,000 operations a second is not in it.
-VOLUMES: Mapping[str, float] = {"gp2": 0.10, "gp3": 0.08}
-HOURS_A_MONTH = 730
 INSTANCES: Mapping[str, float] = {
     "t3.micro": 0.0104,
     "t3.small": 0.0208,
