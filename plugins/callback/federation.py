@@ -44,6 +44,7 @@ from ansible.utils.vars import load_extra_vars
 if (CHECKOUT := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(CHECKOUT)
 
+from plugins.plugin_utils import answers
 from plugins.plugin_utils.commands import completed, options
 from plugins.plugin_utils.failures import (
     Failure,
@@ -62,13 +63,6 @@ LONGEST_ITEM = 40
 # Ctrl-C is how these end.
 UNTIL_STOPPED = {"tunnel"}
 ERASE = "\r\033[K"
-
-
-def written_as_it_is(text: str) -> None:
-    """Write a text for programs: Ansible's display would have line breaks of its own. The last line is ended."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write((text if text.endswith("\n") else f"{text}\n").encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
 
 
 class CallbackModule(DefaultCallback):
@@ -107,8 +101,7 @@ class CallbackModule(DefaultCallback):
         self._watch(os.getpid())
         self._stop_file = Path(C.DEFAULT_LOCAL_TMP) / "stop"
         os.environ["FEDERATION_STOP_FILE"] = str(self._stop_file)
-        # What COLUMNS says, or else the terminal; 0 where there is neither.
-        os.environ["FEDERATION_COLUMNS"] = str(shutil.get_terminal_size((0, 0)).columns)
+        os.environ["FEDERATION_COLUMNS"] = str(answers.columns())
         if not self._brief:
             super().v2_playbook_on_start(playbook)
         elif context.CLIARGS["check"]:
@@ -201,7 +194,7 @@ class CallbackModule(DefaultCallback):
         if table := report.get("table"):
             self._display.display(str(table))
         if text := report.get("text"):
-            written_as_it_is(str(text))
+            answers.written_as_it_is(str(text))
         if error:
             self._end(str(error))
         elif closing := report.get("closing"):
