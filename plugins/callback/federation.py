@@ -33,7 +33,6 @@ requirements:
 
 import atexit
 import os
-import shutil
 import signal
 import sys
 import time
@@ -49,7 +48,7 @@ from ansible.utils.vars import load_extra_vars
 if (CHECKOUT := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(CHECKOUT)
 
-from plugins.plugin_utils import durations, progress, summary
+from plugins.plugin_utils import answers, durations, progress, summary
 from plugins.plugin_utils.commands import completed, options
 from plugins.plugin_utils.failures import (
     Failure,
@@ -71,13 +70,6 @@ LONGEST_ITEM = 40
 COUNTS = {"ok": "ok", "changed": "changed", "unreachable": "dark", "failed": "failures", "rescued": "rescued"}
 # Ctrl-C is how these end.
 UNTIL_STOPPED = {"tunnel"}
-
-
-def written_as_it_is(text: str) -> None:
-    """Write a text for programs: Ansible's display would have line breaks of its own. The last line is ended."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write((text if text.endswith("\n") else f"{text}\n").encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
 
 
 class CallbackModule(QuietCallback):
@@ -121,8 +113,7 @@ class CallbackModule(QuietCallback):
         watch(os.getpid(), self._interrupt)
         self._stop_file = Path(C.DEFAULT_LOCAL_TMP) / "stop"
         os.environ["FEDERATION_STOP_FILE"] = str(self._stop_file)
-        # What COLUMNS says, or else the terminal; 0 where there is neither.
-        os.environ["FEDERATION_COLUMNS"] = str(shutil.get_terminal_size((0, 0)).columns)
+        os.environ["FEDERATION_COLUMNS"] = str(answers.columns())
         self._progress = progress.Progress(Path(C.DEFAULT_LOCAL_TMP) / "progress")
         os.environ[progress.VARIABLE] = str(self._progress.file)
         if not self._brief:
@@ -258,7 +249,7 @@ class CallbackModule(QuietCallback):
         if table := report.get("table"):
             self._display.display(str(table))
         if text := report.get("text"):
-            written_as_it_is(str(text))
+            answers.written_as_it_is(str(text))
         if error:
             self._end(str(error))
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import BIN, Run, Sandbox, account, run
+from harness import BIN, ROOT, Run, Sandbox, account, run
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -188,6 +188,21 @@ def test_everything_that_is_wrong_is_said_at_once(unchanged: Sandbox) -> None:
     assert_is_refused(unchanged, calls, done, "federation_name 'A' would be refused by AWS")
     assert " federation_member_count 0 is too small" in done.last_line
     assert " federation_query_timeout 'soon' is no time: give whole seconds, 1 or more." in done.last_line
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"federation_query_file": "none.rq"}, f"There is no file {ROOT}/none.rq for federation_query_file: "),
+        (
+            {"federation_result_file": "answer.json", "federation_output": "csv"},
+            "federation_result_file is the table's JSON and goes with no other form: ",
+        ),
+    ],
+)
+def test_a_question_that_cannot_be_asked(unchanged: Sandbox, settings: dict[str, Any], sentence: str) -> None:
+    calls = len(unchanged.journal())
+    assert_is_refused(unchanged, calls, unchanged.playbook("query", **settings), sentence)
 
 
 def test_aws_without_credentials(unchanged: Sandbox, aws: dict[str, str]) -> None:

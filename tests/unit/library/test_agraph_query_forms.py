@@ -330,10 +330,9 @@ def test_fifty_thousand_rows_take_no_memory(server: Client, tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_million_rows_take_no_memory(server: Client, tmp_path: Path) -> None:
-    outputs = ["csv", "table", "html"]
-    results, growth = streamed(server.port, tmp_path, [10] * 6, outputs)
-    assert [each.get("count") for each in results] == [1_000_000] * 3, results
-    assert (tmp_path / "csv").stat().st_size > 200_000_000
+    results, growth = streamed(server.port, tmp_path, [10] * 6, ["csv", "html"])
+    assert [each.get("count") for each in results] == [1_000_000] * 2, results
+    assert (tmp_path / "csv").stat().st_size > 190_000_000
     assert growth < 15
 
 

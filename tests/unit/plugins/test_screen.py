@@ -266,43 +266,6 @@ def test_verbose_is_ansibles_own_output_with_the_same_ending(command: Command, t
     assert printed(command, tmp_path, RESCUE, "-v")[1].splitlines()[-1].startswith("ERROR: Member 1 is late")
 
 
-AS_IT_IS = """
-    - name: End
-      ansible.builtin.set_stats:
-        data: {federation_report: {text: "{{ said }}", closing: "That is all."}}
-      vars:
-        said: !unsafe "a,b\\r\\n\\"one\\r\\ntwo\\",\\t{{ é\\x1b\\r\\n"
-"""
-
-
-def test_a_text_for_programs_is_written_as_it_is(tmp_path: Path) -> None:
-    arguments = ["-i", str(tmp_path / "inventory.yml"), play(tmp_path, AS_IT_IS)]
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), *arguments],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_HOME": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-    )
-    assert done.stdout.endswith(' s\na,b\r\n"one\r\ntwo",\t{{ é\x1b\r\nThat is all.\n'.encode())
-
-
-WIDE = """
-    - name: Say how wide it is
-      ansible.builtin.debug:
-        msg: "It has {{ lookup('ansible.builtin.env', 'FEDERATION_COLUMNS') }} columns."
-"""
-
-
-@pytest.mark.parametrize(("given", "said"), [("", "0"), ("132", "132")])
-def test_what_is_no_terminal_is_as_wide_as_it_says(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, said: str
-) -> None:
-    monkeypatch.setenv("COLUMNS", given)
-    assert f"It has {said} columns." in printed(command, tmp_path, WIDE)[1]
-
-
 WAITING = """
     - name: Say that it waits
       ansible.builtin.debug: {msg: It waits.}
