@@ -53,7 +53,8 @@ def test_what_is_wrong_with_the_settings_is_said_as_up_says_it(sandbox: Sandbox)
 
 
 def test_a_half_made_one_is_completed(sandbox: Sandbox) -> None:
-    sandbox.faults([{"operation": "RunInstances", "error": "InternalError", "status": 500}])
+    refused = {"error": "VcpuLimitExceeded", "status": 400, "times": None}
+    sandbox.faults([{"operation": "RunInstances", **refused}])
     failed = sandbox.playbook("up", federation_on_failure="keep")
     assert failed.returncode != 0, str(failed)
     sandbox.clear_faults()
