@@ -184,7 +184,7 @@ def password(wanted: dict[str, Any]) -> str:
     if not source:
         return wanted["password"] or ""
     found = secrets([source["superuser"]], source["service"], source["region"], tries=SECRET_TRIES)
-    return found[source["superuser"]]
+    return str(found[source["superuser"]])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ LEAST_TIMEOUT = 0.5
 def version_within(server: Server, timeout: float) -> str:
     """Return the server's version, asked for once and without a password. Raises AgraphError."""
     server.timeout = max(LEAST_TIMEOUT, timeout)
-    return server.version()
+    version: str = server.version()
+    return version
 
 
 def holdings(server: Server, deadline: float) -> list[dict[str, Any]]:

@@ -25,8 +25,6 @@ WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 PARAMETERS = ("lease", "superuser", "reader")
 GATEWAY = 0.045
 ADDRESS = 0.005
-# Of the type gp3, a GiB: 0.08 USD a month, which has 730 hours.
-DISK = 0.08 / 730
 INSTANCES: Mapping[str, float] = {
     "t3.micro": 0.0104,
     "t3.small": 0.0208,
@@ -35,6 +33,9 @@ INSTANCES: Mapping[str, float] = {
     "t3.xlarge": 0.1664,
     "t3.2xlarge": 0.3328,
 }
+# USD a GiB and month; what gp3 costs for more than its 3,000 operations a second is not in it.
+VOLUMES: Mapping[str, float] = {"gp2": 0.10, "gp3": 0.08}
+HOURS_A_MONTH = 730
 
 
 def instance_cost(it: Record) -> float | None:
@@ -48,8 +49,9 @@ def gateway_cost(it: Record) -> float:
 
 
 def volume_cost(it: Record) -> float | None:
-    """Return what a volume costs, None for a type without a known price."""
-    return round(DISK * it["Size"], 6) if it["VolumeType"] == "gp3" else None
+    """Return what a volume costs, attached or not; None for a type without a known price."""
+    month = VOLUMES.get(it.get("VolumeType", ""))
+    return None if month is None else month * it["Size"] / HOURS_A_MONTH
 
 
 @dataclass(frozen=True)
