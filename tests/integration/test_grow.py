@@ -111,9 +111,7 @@ def test_a_member_with_triples_stays_and_so_does_all_else(sandbox: Sandbox) -> N
 
 def test_it_goes_with_its_triples_when_that_is_said(sandbox: Sandbox) -> None:
     shrunk = up(sandbox, 3, federation_discard_data=True)
-    assert (shrunk.returncode, shrunk.changes) == (0, ["Terminate the members that are too many"]), str(
-        shrunk
-    )
+    assert (shrunk.returncode, shrunk.changes) == (0, ["Terminate the members that are too many"]), str(shrunk)
     assert "  removed member 3\n" in shrunk.stdout, str(shrunk)
     assert " members=3 " in shrunk.last_line, str(shrunk)
     assert sorted(living(sandbox)) == ["agraph-manager", "agraph-member-0", "agraph-member-1", "agraph-member-2"]
