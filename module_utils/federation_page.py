@@ -16,6 +16,8 @@ Record = dict[str, Any]
 
 # What stands in a cell that has nothing.
 NOTHING = "-"
+# Problems that are seen at once; the others are opened by a click.
+PROBLEMS_AT_ONCE = 6
 # Bars that are seen at once; beyond, each repository but the first is opened by a click.
 BARS_AT_ONCE = 60
 WORDS = {"ready": "Healthy", "partly": "Needs attention", "overdue": "Overdue", "absent": "Absent"}
@@ -32,7 +34,8 @@ def page(document: Record) -> Record:
         "made": moment(document["made"]),
         "verdict": {"word": _verdict(document), "tone": _tone(document)},
         "tiles": [_health(document), _data(document), _cost(document), _lifetime(document)],
-        "problems": document["problems"],
+        "problems": document["problems"][:PROBLEMS_AT_ONCE],
+        "more_problems": document["problems"][PROBLEMS_AT_ONCE:],
         "drawings": [drawing(document, kind) for kind in WIDTHS] if document["nodes"] else [],
         "description": _description(document),
         "charts": list(_charts(document)),

@@ -17,6 +17,8 @@ Record = dict[str, Any]
 WIDTHS: Mapping[str, int] = {"wide": 1040, "middle": 640, "narrow": 326}
 # Below this width the subnets stand one below the other.
 STACKED_BELOW = 500
+# Room for its title.
+LEAST_PUBLIC = 216
 PAD, GAP, HEAD = 14, 10, 30
 # Inside a card, and inside a subnet on a narrow screen.
 INSET = 10
@@ -38,14 +40,13 @@ def drawing(document: Record, kind: str) -> Record:
     """Return the drawing's size and what is in it: boxes, lines, arrowheads, texts, cards."""
     canvas = _Canvas(WIDTHS[kind])
     stacked = canvas.width < STACKED_BELOW
-    public_width = canvas.width - 2 * PAD if stacked else round(canvas.width * 0.27)
-    # Beside the VPC's title where that is narrow.
-    center = PAD + public_width * (0.68 if stacked else 0.5)
+    public_width = canvas.width - 2 * PAD if stacked else max(LEAST_PUBLIC, round(canvas.width * 0.27))
+    # Beside the VPC's title.
+    center = PAD + public_width * 0.68
     top = WORLD_HEIGHT + WAY_IN
     _world(canvas, document["network"], center, top)
     vpc = document["network"]["vpc"]
-    room = center - PAD - (PILL_WIDTH / 2 + INSET if stacked else PAD)
-    canvas.text(PAD, top + 26, f"VPC {vpc['cidr'] if vpc else 'missing'}", room, "title", bold=True)
+    canvas.text(PAD, top + 26, f"VPC {vpc['cidr'] if vpc else 'missing'}", center - 2 * PAD, "title", bold=True)
     public, private = _sides(document)
     begin = top + HEAD + 12
     public_height = _public(canvas, document, public, (PAD, begin, public_width))
