@@ -5,6 +5,7 @@ The document is what is written as JSON, and all that the page is made of. docs/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,11 @@ Record = dict[str, Any]
 SCHEMA = 1
 MEMBER, MANAGER = "member", "manager"
 LONGEST_SAID = 300
+# What a connection says that is lost, and what it means.
+LOST = (
+    (re.compile(r"\w+ command '.*' timeout on host: "), "nothing came back in time."),
+    (re.compile(r"\[Errno \d+\] "), "the session broke off."),
+)
 
 
 def document(
@@ -89,12 +95,13 @@ def _server(instance: Record, answer: Record | None) -> Record:
         return {"asked": False, "answers": False, "version": "", "problem": ""}
     if "answers" in answer:
         return {"asked": True, **{key: answer[key] for key in ("answers", "version", "problem")}}
-    said = " ".join(str(answer.get("msg", "")).split())[:LONGEST_SAID]
+    said = " ".join(str(answer.get("msg", "")).split())
+    said = next((words for pattern, words in LOST if pattern.match(said)), said)[:LONGEST_SAID]
     return {
         "asked": True,
         "answers": False,
         "version": "",
-        "problem": f"It could not be asked over its session: {said}",
+        "problem": f"could not be asked in a session: {said}",
     }
 
 
@@ -162,7 +169,7 @@ def _of_node(node: Record, name: str, region: str) -> Record:
     if problem == "not asked":
         return {"sentence": f"{who} was not asked.", "remedy": _verb("status", name)}
     said = node["server"]["problem"].rstrip(".")
-    return {"sentence": said + "." if node["id"] in said else f"{who}: {said}.", "remedy": look}
+    return {"sentence": said + "." if node["id"] in said else f"{who} {said}.", "remedy": look}
 
 
 def _state(cloud: Record, nodes: Sequence[Record], problems: Sequence[Record]) -> str:

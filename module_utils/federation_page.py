@@ -16,6 +16,8 @@ Record = dict[str, Any]
 
 # What stands in a cell that has nothing.
 NOTHING = "-"
+# Problems that are seen at once; the others are opened by a click.
+PROBLEMS_AT_ONCE = 6
 # Bars that are seen at once; beyond, each repository but the first is opened by a click.
 BARS_AT_ONCE = 60
 WORDS = {"ready": "Healthy", "partly": "Needs attention", "overdue": "Overdue", "absent": "Absent"}
@@ -24,23 +26,33 @@ TONES = {"ready": "well", "partly": "down", "overdue": "down", "absent": "plain"
 
 def page(document: Record) -> Record:
     """Return everything that the template writes down."""
+    remedies = {each["remedy"] for each in document["leftovers"]}
     return {
         "title": f"{document['federation']}: {WORDS[document['state']].lower()}",
         "federation": document["federation"],
-        "place": " · ".join(each for each in (document["region"], f"account {document['account']}") if each),
+        "place": f"{document['region']} · account {document['account']}",
         "made": moment(document["made"]),
         "verdict": {"word": _verdict(document), "tone": _tone(document)},
         "tiles": [_health(document), _data(document), _cost(document), _lifetime(document)],
-        "problems": document["problems"],
+        "problems": document["problems"][:PROBLEMS_AT_ONCE],
+        "more_problems": document["problems"][PROBLEMS_AT_ONCE:],
         "drawings": [drawing(document, kind) for kind in WIDTHS] if document["nodes"] else [],
         "description": _description(document),
         "charts": list(_charts(document)),
         "no_charts": _no_charts(document),
         "nodes": [_row(node) for node in document["nodes"]],
         "costs": _costs(document),
+        # Where one command helps against all, it is said once.
+        "leftovers_remedy": remedies.pop() if len(remedies) == 1 and len(document["leftovers"]) > 1 else "",
         "leftovers": [_leftover(each) for each in document["leftovers"]],
-        "free": counted(document["free"], "more thing") if document["free"] else "",
+        "free": _free(document["free"]),
     }
+
+
+def _free(number: int) -> str:
+    if not number:
+        return ""
+    return f"{counted(number, 'thing')} {'stands' if number == 1 else 'stand'} for nothing"
 
 
 def _tone(document: Record) -> str:
@@ -174,21 +186,24 @@ def _no_charts(document: Record) -> str:
 
 
 def _row(node: Record) -> Record:
-    agent, server = node["agent"], node["server"]
-    says = "answers" if server["answers"] else "no answer" if server["asked"] else "not asked"
+    agent, server = node["agent"] or {"state": NOTHING, "version": ""}, node["server"]
+    says = "no answer" if server["asked"] else "not asked"
+    cells = [
+        ("instance", "Instance", node["state"], " · ".join(each for each in (node["type"], node["zone"]) if each)),
+        ("server", "AllegroGraph", server["version"] or says, ""),
+        ("triples", "Triples", "not known" if node["statements"] is None else many(node["statements"]), ""),
+        ("agent", "Agent", agent["state"], agent["version"]),
+        ("address", "Address", node["public_address"] or node["private_address"] or NOTHING, ""),
+        ("disk", "Disk", " + ".join(f"{each['gib']} GiB" for each in node["volumes"]) or NOTHING, ""),
+        ("age", "Runs for", span(node["age"]) if node["age"] is not None else NOTHING, ""),
+    ]
     return {
         "label": label(node),
         "name": node["name"],
         "id": node["id"] or NOTHING,
         "condition": node["condition"],
         "word": {"well": "well", "unsure": node["problem"], "down": f"down: {node['problem']}"}[node["condition"]],
-        "instance": " · ".join(each for each in (node["state"], node["type"], node["zone"]) if each),
-        "address": node["public_address"] or node["private_address"] or NOTHING,
-        "agent": (agent["state"] + (f" · {agent['version']}" if agent["version"] else "")) if agent else NOTHING,
-        "server": f"{server['version']} · {says}" if server["version"] else says,
-        "triples": "not known" if node["statements"] is None else many(node["statements"]),
-        "disk": " + ".join(f"{each['gib']} GiB {each['type']}".strip() for each in node["volumes"]) or NOTHING,
-        "age": span(node["age"]) if node["age"] is not None else NOTHING,
+        "cells": [dict(zip(("kind", "title", "main", "more"), each)) for each in cells],
     }
 
 
@@ -211,12 +226,13 @@ def _costs(document: Record) -> Record:
 
 
 def _leftover(each: Record) -> Record:
-    price = "price not known" if each["cost"] is None else f"{each['cost']:.4f}" if each["cost"] else "nothing"
+    costs = "for a price not known" if each["cost"] is None else "for nothing"
+    costs = f"for {each['cost']:.4f} USD an hour" if each["cost"] else costs
+    age = f" since {span(each['age'])}" if each["age"] is not None else ""
     return {
         "kind": each["kind"],
         "name": each["name"] or NOTHING,
         "id": each["id"],
-        "age": span(each["age"]) if each["age"] is not None else NOTHING,
-        "cost": price,
+        "detail": f"stands{age} {costs}",
         "remedy": each["remedy"],
     }

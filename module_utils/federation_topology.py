@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.federation_document import MANAGER, label
-from ansible.module_utils.federation_words import counted_triples, fitted
+from ansible.module_utils.federation_words import counted_triples, fitted, width_of
 
 Record = dict[str, Any]
 
@@ -17,29 +17,36 @@ Record = dict[str, Any]
 WIDTHS: Mapping[str, int] = {"wide": 1040, "middle": 640, "narrow": 326}
 # Below this width the subnets stand one below the other.
 STACKED_BELOW = 500
+# Room for its title.
+LEAST_PUBLIC = 216
 PAD, GAP, HEAD = 14, 10, 30
+# Inside a card, and inside a subnet on a narrow screen.
+INSET = 10
 # The pill for the world outside, and how far the VPC begins below it.
 WORLD_WIDTH, WORLD_HEIGHT, WAY_IN = 92, 26, 44
 PILL_WIDTH, PILL_HEIGHT = 118, 22
 # A card is smaller where there are many.
 ROOMY_UP_TO = 8
 ROOMY, SMALL = (132, 78), (104, 54)
+BETWEEN = 6
 BROADEST_CARD = 230
 ICON = 14
 TITLE, TEXT, TINY = 13, 12, 11
+# How much wider bold type is.
+BOLD = 1.06
 
 
 def drawing(document: Record, kind: str) -> Record:
     """Return the drawing's size and what is in it: boxes, lines, arrowheads, texts, cards."""
     canvas = _Canvas(WIDTHS[kind])
     stacked = canvas.width < STACKED_BELOW
-    public_width = canvas.width - 2 * PAD if stacked else round(canvas.width * 0.27)
-    center = PAD + public_width / 2
+    public_width = canvas.width - 2 * PAD if stacked else max(LEAST_PUBLIC, round(canvas.width * 0.27))
+    # Beside the VPC's title.
+    center = PAD + public_width * 0.68
     top = WORLD_HEIGHT + WAY_IN
     _world(canvas, document["network"], center, top)
     vpc = document["network"]["vpc"]
-    room = center - PILL_WIDTH / 2 - 2 * PAD if stacked else public_width / 2 - PAD
-    canvas.text(PAD, top + 26, f"VPC {vpc['cidr'] if vpc else 'missing'}", room, "title", bold=True)
+    canvas.text(PAD, top + 26, f"VPC {vpc['cidr'] if vpc else 'missing'}", center - 2 * PAD, "title", bold=True)
     public, private = _sides(document)
     begin = top + HEAD + 12
     public_height = _public(canvas, document, public, (PAD, begin, public_width))
@@ -100,9 +107,8 @@ class _Canvas:
 
 def _text(x: float, y: float, text: str, room: float, kind: str, **options: Any) -> Record:
     size = {"title": TITLE, "name": TITLE}.get(kind, TINY if kind in ("tiny", "pill") else TEXT)
-    # Bold type is a little wider.
     bold, monospaced = options.get("bold", kind in ("title", "name")), options.get("monospaced", False)
-    shown = fitted(text, room, size * (1.06 if bold else 1), monospaced)
+    shown = fitted(text, room, size * (BOLD if bold else 1), monospaced)
     return {
         **{"x": x, "y": y, "shown": shown, "full": text if shown != text else "", "kind": kind},
         **{"bold": bold, "monospaced": monospaced, "middle": options.get("middle", False)},
@@ -155,13 +161,14 @@ def _private(
     """Draw the private subnet with its cards in a grid, at least so high, and return its height."""
     x, y, width = at
     canvas.text(x + PAD, y + 21, _subnet_title(document, False), width - 2 * PAD, "title")
-    inner = width - 2 * PAD
-    narrowest, card_height = ROOMY if len(nodes) <= ROOMY_UP_TO else SMALL
+    pad = INSET if canvas.width < STACKED_BELOW else PAD
+    inner = width - 2 * pad
+    narrowest, card_height = ROOMY if len(nodes) <= ROOMY_UP_TO else (_narrowest(nodes), SMALL[1])
     columns = max(1, min(max(1, len(nodes)), int((inner + GAP) // (narrowest + GAP))))
     card_width = min(BROADEST_CARD, (inner - GAP * (columns - 1)) / columns)
     for number, node in enumerate(nodes):
         row, column = divmod(number, columns)
-        place = (x + PAD + column * (card_width + GAP), y + HEAD + 4 + row * (card_height + GAP))
+        place = (x + pad + column * (card_width + GAP), y + HEAD + 4 + row * (card_height + GAP))
         canvas.cards.append(_card(node, place, (card_width, card_height)))
     if not nodes:
         canvas.text(x + PAD, y + HEAD + 24, "No members", inner, "text")
@@ -171,30 +178,39 @@ def _private(
     return height
 
 
+def _narrowest(nodes: Sequence[Record]) -> int:
+    """Return how narrow a small card may be, so that its name is whole; of an endless one, its beginning."""
+    longest = max(width_of(label(node), TITLE * BOLD) for node in nodes)
+    return min(ROOMY[0], max(SMALL[0], int(longest) + 1 + 2 * INSET + ICON + BETWEEN))
+
+
 def _card(node: Record, place: tuple[float, float], size: tuple[float, float]) -> Record:
     """Return one instance's card: its name, its address where there is room, and its triples or what is wrong."""
     (x, y), (width, height) = place, size
-    room = width - 24
+    room = width - 2 * INSET
     holds = "" if node["role"] == MANAGER else counted_triples(node["statements"] or 0, short=True)
     says = node["problem"] or holds or "opens sessions"
-    texts = [_text(x + 12 + ICON + 6, y + 23, label(node), room - ICON - 6, "name")]
+    texts = [_text(x + INSET + ICON + BETWEEN, y + 23, label(node), room - ICON - BETWEEN, "name")]
     if height > SMALL[1]:
         address = node["public_address"] or node["private_address"] or "no address"
-        texts.append(_text(x + 12, y + 44, address, room, "text", monospaced=True))
+        texts.append(_text(x + INSET, y + 44, address, room, "text", monospaced=True))
     bad = node["condition"] == "down"
-    words = f"Down: {says}" if bad and height > SMALL[1] else says
-    texts.append(_text(x + 12, y + height - 12, words, room, "says", bold=bad))
+    words = f"Down: {says}"
+    if not bad or width_of(words, TEXT * BOLD) > room:
+        words = says
+    texts.append(_text(x + INSET, y + height - 12, words, room, "says", bold=bad))
     return _card_of(node["condition"], place, size, texts, f"{label(node)} {node['id']}: {says}")
 
 
 def _gateway_card(gateway: Record | None, place: tuple[float, float], width: float) -> Record:
     (x, y), state = place, gateway["state"] if gateway else "missing"
     condition = {"available": "well", "pending": "unsure"}.get(state, "down")
-    texts = [_text(x + 12 + ICON + 6, y + 23, "NAT gateway", width - 24 - ICON - 6, "name")]
+    room = width - 2 * INSET
+    texts = [_text(x + INSET + ICON + BETWEEN, y + 23, "NAT gateway", room - ICON - BETWEEN, "name")]
     says = (gateway["address"] if gateway and condition == "well" else "") or state
     down = condition == "down"
     says = f"Down: {says}" if down else says
-    texts.append(_text(x + 12, y + SMALL[1] - 12, says, width - 24, "says", bold=down, monospaced=condition == "well"))
+    texts.append(_text(x + INSET, y + SMALL[1] - 12, says, room, "says", bold=down, monospaced=condition == "well"))
     return _card_of(condition, place, (width, SMALL[1]), texts, f"NAT gateway: {state}")
 
 
@@ -202,7 +218,7 @@ def _card_of(
     condition: str, place: tuple[float, float], size: tuple[float, float], texts: list[Record], title: str
 ) -> Record:
     (x, y), (width, height) = place, size
-    at = {"x": x, "y": y, "width": width, "height": height, "icon_x": x + 12, "icon_y": y + 12, "icon": ICON}
+    at = {"x": x, "y": y, "width": width, "height": height, "icon_x": x + INSET, "icon_y": y + 12, "icon": ICON}
     return {**at, "condition": condition, "texts": texts, "title": title}
 
 

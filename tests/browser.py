@@ -6,6 +6,7 @@ It is driven by the protocol of its own developer tools over a WebSocket; a page
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -34,6 +35,7 @@ class Browser:
         self._loaded = False
         self._session: str | None = None
         self._number = 0
+        self._open = contextlib.ExitStack()
         # Chromium refuses to confine its pages when it is root's.
         unconfined = ["--no-sandbox"] if os.geteuid() == 0 else []
         command = [program, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={home}", *unconfined]
@@ -60,7 +62,6 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
         self._end()
 
     def open(self, page: Path, width: int, dark: bool = False, height: int = 900) -> None:
@@ -76,8 +77,8 @@ class Browser:
             self._receive()
 
     def evaluate(self, script: str) -> Any:
-        """Return the value of an expression of JavaScript in the page."""
-        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        """Return the value of an expression of JavaScript in the page; of a promise, what it promises."""
+        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -93,7 +94,8 @@ class Browser:
         while True:
             written = port_file.read_text().splitlines() if port_file.exists() else []
             if len(written) >= 2:
-                return connect(f"ws://127.0.0.1:{written[0]}{written[1]}", max_size=None, proxy=None)
+                url = f"ws://127.0.0.1:{written[0]}{written[1]}"
+                return self._open.enter_context(connect(url, max_size=None, proxy=None))
             assert self._process.poll() is None, f"Chromium ended with {self._process.returncode} as it started."
             assert time.monotonic() < deadline, f"Chromium did not start within {START_TIMEOUT} s."
             time.sleep(0.05)
@@ -121,5 +123,6 @@ class Browser:
         return answer
 
     def _end(self) -> None:
+        self._open.close()
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)

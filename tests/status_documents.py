@@ -44,6 +44,7 @@ def cloud(instances: Sequence[Record], **details: Any) -> Record:
         {"kind": "address", "number": 2, "hourly": 0.01},
         {"kind": "volume", "number": number, "hourly": 30 * 0.08 / 730 * number},
     ]
+    parts = [each for each in parts if each["number"]]
     parts = [{**each, "so_far": each["hourly"] * AGE / 3600} for each in parts]
     subnets = [("public", "10.0.0.0/24"), ("private", "10.0.1.0/24")]
     network = {
@@ -144,9 +145,10 @@ def odd() -> Record:
     held[0] = {"r": 0, "a-repository-whose-name-is-longer-than-anybody-would-like-to-read-in-one-line-of-a-page": 1}
     held[5] = {"people": 1, "r": 1_234_567_890_123}
     found = answers(instances, held)
-    found[members[3]["id"]] = {"msg": "Timeout (30s) while waiting for the session to open", "unreachable": True}
+    found[members[3]["id"]] = {"msg": "EXEC command 'sudo x' timeout on host: i-0", "unreachable": True}
+    said = f"Member 4 ({members[4]['id']}) does not say what it holds"
     silent = {"answers": True, "version": "8.5.3", "repositories": None}
-    found[members[4]["id"]] = {**silent, "problem": "Member 4 does not say what it holds: it refuses the user test."}
+    found[members[4]["id"]] = {**silent, "problem": f"{said}: it refuses the user test."}
     strays = [
         {"kind": "volume", "name": "", "id": "vol-0d2", "state": "available", "age": 7_000_000, "cost": 0.0033},
         {"kind": "network interface", "name": "x" * 200, "id": "eni-0d2", "state": "", "age": None, "cost": 0.0},
