@@ -91,13 +91,13 @@ def test_check_mode_makes_nothing_and_names_what_up_makes(sandbox: Sandbox) -> N
     assert made.last_line.endswith(" members=2"), str(made)
     address = re.search(r" manager=(\S+)", made.last_line)
     assert address, str(made)
-    for line in (
+    for told in (
         f"  AllegroGraph  http://{address[1]}:10035/ as user test",
         "  instances     a manager and 2 members, t3.medium",
         "  cost          0.18 USD an hour, without disks and traffic, until down",
         "  next          ansible-playbook query.yml",
     ):
-        assert line in made.lines, str(made)
+        assert told in made.lines, str(made)
     # What happens on the nodes needs nodes: check mode stops where the cloud ends.
     # In which order is chance where two lanes go side by side.
     cloud = [name for name in made.changes if name in checked.changes]
