@@ -103,13 +103,13 @@ def test_plan_and_check_mode_make_nothing_and_name_what_up_makes(sandbox: Sandbo
     assert made.last_line.endswith(" members=2"), str(made)
     address = re.search(r" manager=(\S+)", made.last_line)
     assert address, str(made)
-    for said in (
+    for told in (
         f"  AllegroGraph  http://{address[1]}:10035/ as user test",
         "  instances     a manager and 2 members, t3.medium",
         "  cost          0.18 USD an hour, without disks and traffic, until down",
         "  next          ansible-playbook query.yml",
     ):
-        assert said in made.lines, str(made)
+        assert told in made.lines, str(made)
     # What happens on the nodes needs nodes: check mode stops where the cloud ends.
     # In which order is chance where two lanes go side by side.
     cloud = [name for name in made.changes if name in checked.changes]

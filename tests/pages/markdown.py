@@ -37,7 +37,9 @@ def shown(text: str) -> str:
     for number in range(0, len(parts), 2):
         words = re.sub(r"(?<!\S)\S*<(?!http)\S*[^\s.,:;]", lambda match: f"`{match[0]}`", parts[number])
         inside = re.split(r"(`[^`]*`)", words)
-        inside[::2] = [re.sub(r"\bfederation_\w+", lambda match: f"`{match[0]}`", each) for each in inside[::2]]
+        inside[::2] = [
+            re.sub(r"(-e )?\bfederation_\w+(=[\w./-]*\w)?", lambda match: f"`{match[0]}`", each) for each in inside[::2]
+        ]
         parts[number] = "".join(inside)
     return "".join(parts)
 

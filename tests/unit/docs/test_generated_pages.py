@@ -92,6 +92,7 @@ def test_what_a_header_says_first_is_what_a_verb_does() -> None:
             "Its name is /<federation_name>/reader, not federation_name.",
             "Its name is `/<federation_name>/reader`, not `federation_name`.",
         ),
+        ("With -e federation_name=all.", "With `-e federation_name=all`."),
         (["One.", "Two."], "One. Two."),
     ],
 )

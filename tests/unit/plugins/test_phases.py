@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
+from recorded_aws import ROOT
 
 from plugins.plugin_utils import durations
 from plugins.plugin_utils.durations import AWS, ELSEWHERE, Kind, Run
@@ -60,6 +62,13 @@ def test_a_phase_that_has_ended_says_how() -> None:
     assert phase.finished(124.0) == "Cloud  1 changed  0:24"
     phase.count(Line("Make", 100.0, silent=False, failed=["It is refused."]))
     assert phase.finished(124.0) == "Cloud  failed  0:24"
+
+
+@pytest.mark.parametrize("verb", sorted({verb for verb, _ in durations.MEASURED}))
+def test_what_was_measured_are_phases_that_there_are(verb: str) -> None:
+    plays = yaml.safe_load((ROOT / f"playbooks/{verb}.yml").read_text())
+    measured = [phases for (name, _), phases in durations.MEASURED.items() if name == verb]
+    assert set().union(*measured) <= {play["name"] for play in plays}
 
 
 def run(seconds: float, **differences: object) -> Run:
