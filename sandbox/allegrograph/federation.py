@@ -189,19 +189,17 @@ def _fetched(member: AnyMember) -> Spool:
 
 
 def _load_default(mirror: Mirror, number: int, member: AnyMember, spool: Spool) -> None:
-    new = mirror.load_member(number, spool.path)
+    before = mirror.size
+    mirror.load_member(number, spool.path)
     mirror.note_originals(spool.suspects)
     graph = mirror.member_graph(number)
-    missing_copies = spool.lines - new
-    mirror.size += new
-    if missing_copies:
-        extra = [(s, p, o, graph) for _, s, p, o, g in member.duplicates() if not g]
-        if len(extra) != missing_copies:
-            # Different spellings of one value count too, and only one by one do they show.
-            mirror.clear_graph(graph)
-            mirror.size -= new
-            extra = [(s, p, o, graph) for _, s, p, o, _ in member.rows(Pattern(graphs=("",)), None)]
-        mirror.add(extra)
+    if mirror.size - before != spool.lines:
+        mirror.add((s, p, o, graph) for _, s, p, o, g in member.duplicates() if not g)
+    if mirror.size - before != spool.lines:
+        # Different spellings of one value count too, and only one by one do they show.
+        mirror.clear_graph(graph)
+        mirror.size = before
+        mirror.add((s, p, o, graph) for _, s, p, o, _ in member.rows(Pattern(graphs=("",)), None))
 
 
 @dataclass

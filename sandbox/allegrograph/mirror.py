@@ -65,6 +65,7 @@ class Mirror:
     def __init__(self) -> None:
         self.store = Store()
         self.size = 0
+        """How many quads there are, and in the store: it grows by one with each, since none is the same as another."""
         self._copies: dict[str, int] = {}
         self._base_defaults: list[str] = [""]
         self._originals: dict[str, tuple[str, ...]] = {}
@@ -77,9 +78,10 @@ class Mirror:
         mirror = cls()
         mirror.size = view.size()
         mirror._load(view.blocks(), mirror.size)
-        if len(mirror.store) != mirror.size:
-            mirror._add_all(row[1:] for row in view.duplicates("spog"))
-        if len(mirror.store) != mirror.size:
+        missing = mirror.size - len(mirror.store)
+        if missing:
+            missing -= mirror._add_all(row[1:] for row in view.duplicates("spog"))
+        if missing:
             # Different spellings of one value became one quad in Oxigraph: only one by one shows which.
             mirror.store.clear()
             mirror._copies.clear()
@@ -99,12 +101,11 @@ class Mirror:
         load = self.store.bulk_load if size > _BULK else self.store.load
         load(Blocks(blocks), RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]
 
-    def load_member(self, number: int, path: str) -> int:
-        """Load a federation member's N-Triples into a graph that stands for its default graph; how many are new."""
-        name = self.member_graph(number)
-        before = len(self.store)
-        self.store.bulk_load(path=path, format=RdfFormat.N_TRIPLES, to_graph=NamedNode(name[1:-1]), lenient=True)
-        return len(self.store) - before
+    def load_member(self, number: int, path: str) -> None:
+        """Load a federation member's N-Triples, each once, into a graph that stands for its default graph."""
+        graph = NamedNode(self.member_graph(number)[1:-1])
+        self.store.bulk_load(path=path, format=RdfFormat.N_TRIPLES, to_graph=graph, lenient=True)
+        self.size = len(self.store)
 
     def member_graph(self, number: int) -> str:
         """The graph that stands for the default graph of a federation's member."""

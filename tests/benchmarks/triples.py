@@ -21,17 +21,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from agraph_bench import Client  # noqa: E402
 
+from benchmarks.report import Target  # noqa: E402
+
 UPLOAD = 64 << 20
 """Bytes of N-Triples in a transaction."""
 COUNT = "SELECT (COUNT(*) AS ?n) {?s ?p ?o}"
 GROUPED = "SELECT ?p (COUNT(*) AS ?n) {?s ?p ?o} GROUP BY ?p"
 LOOKUP = "SELECT ?o {<http://example.org/data/person/77> ?p ?o}"
+MILLION = 1_000_000
 TICKS = os.sysconf("SC_CLK_TCK")
 XSD = "http://www.w3.org/2001/XMLSchema#"
 
@@ -153,7 +157,7 @@ def nodes(number: int, folder: Path) -> Iterator[list[Node]]:
 class Report:
     """What was measured, printed as it comes."""
 
-    found: list[dict[str, object]] = field(default_factory=list)
+    found: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, what: str, node: Node, statements: int, work: Callable[[], object]) -> object:
         """Do something with a node and note what it took."""
@@ -249,6 +253,26 @@ def federation(report: Report, folder: Path, members: int, each: int) -> None:
             print("   MiB of each:", *(node.resident >> 20 for node in found), flush=True)
 
 
+def targets(found: list[dict[str, Any]]) -> list[Target]:
+    """What a million statements and more are to take, as far as it was measured."""
+    many = [each for each in found if each["statements"] >= MILLION]
+    loads = [each for each in many if each["what"].startswith("load") and "after" not in each["what"]]
+    asked = [each for each in many if each["what"].endswith(("the first query", "the first COUNT"))]
+
+    def kept(rows: list[dict[str, Any]]) -> float:
+        return max(float(row["resident_bytes"] + row["stored_bytes"]) / row["statements"] for row in rows)
+
+    result = []
+    if loads:
+        slowest = max(row["processor_seconds"] / row["statements"] for row in loads)
+        result.append(Target("load-core-seconds-a-million", slowest * MILLION, 16.7))
+        result.append(Target("bytes-a-statement-loaded", kept(loads), 500))
+    if asked:
+        result.append(Target("bytes-a-statement-asked", kept(asked), 1500))
+        result.append(Target("first-count-core-seconds", max(row["processor_seconds"] for row in asked), 60))
+    return result
+
+
 def main() -> int:
     """Measure what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.triples", description=__doc__)
@@ -268,7 +292,9 @@ def main() -> int:
             federation(report, Path(folder), given.members, given.each)
     given.result.parent.mkdir(parents=True, exist_ok=True)
     given.result.write_text(json.dumps(report.found, indent=1) + "\n")
-    return 0
+    reached = targets(report.found)
+    print(*reached, sep="\n")
+    return int(not all(each.met for each in reached))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import io
+import itertools
 import json
+import random
 import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -16,9 +19,10 @@ from agraph_bench import Client
 
 from sandbox.allegrograph import federation, formats
 from sandbox.allegrograph.mirror import Mirror
+from sandbox.allegrograph.queries import Query, Solutions, evaluate
 from sandbox.allegrograph.store import Repository
 from sandbox.allegrograph.targets import SessionTarget
-from sandbox.allegrograph.views import EVERYTHING, Filters
+from sandbox.allegrograph.views import EVERYTHING, Filters, Quad
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 COUNT = "select (count(*) as ?n) { ?s ?p ?o }"
@@ -261,3 +265,33 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(
             connection.shutdown(socket.SHUT_WR)
             assert not connection.recv(1)  # the server has done with it
         assert client.call("GET", place + "/size").text == "0"
+
+
+SPELLINGS = [f'"{each}"^^<{XSD}{kind}>' for kind in ("integer", "int", "decimal") for each in ("1", "01", "+1", "2")]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 5000])
+def test_each_statement_counts_once_however_often_and_however_spelt(at_once: int) -> None:
+    chance = random.Random(7)
+    objects = [*SPELLINGS, '"1"', '"x"@en', "<ex://o>"]
+    rows: list[Quad] = [
+        (f"<ex://s{chance.randrange(9)}>", "<ex://p>", chance.choice(objects), chance.choice(["", "<ex://g>"]))
+        for _ in range(3000)
+    ]
+    mirror = Mirror()
+    for batch in itertools.batched(rows, at_once):
+        mirror.add(batch)
+
+    def counted(*contexts: str) -> dict[str | None, int]:
+        query = Query("select ?s (count(*) as ?n) { ?s ?p ?o } group by ?s", contexts=contexts)
+        answer = evaluate(mirror, query)
+        assert isinstance(answer, Solutions)
+        return {subject: int(str(count).split('"')[1]) for subject, count in answer.rows}
+
+    for _ in range(3):
+        assert counted() == collections.Counter(row[0] for row in rows)
+        assert counted("<ex://g>") == collections.Counter(row[0] for row in rows if row[3])
+        chance.shuffle(rows)
+        mirror.remove(rows[-900:])
+        del rows[-900:]
+        assert mirror.size == len(rows)
