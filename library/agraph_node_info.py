@@ -163,7 +163,7 @@ def password(wanted: dict[str, Any]) -> str:
     source = wanted["secrets"]
     if not source:
         return wanted["password"] or ""
-    found = secrets([source["superuser"]], source["service"], source["region"], tries=SECRET_TRIES)
+    found: dict[str, str] = secrets([source["superuser"]], source["service"], source["region"], tries=SECRET_TRIES)
     return found[source["superuser"]]
 
 

@@ -27,7 +27,7 @@ LEAST_TIMEOUT = 0.5
 def version_within(server: Server, timeout: float) -> str:
     """Return the server's version, asked for once and without a password. Raises AgraphError."""
     server.timeout = max(LEAST_TIMEOUT, timeout)
-    return server.version()
+    return str(server.version())
 
 
 def holdings(server: Server, deadline: float) -> list[dict[str, Any]]:

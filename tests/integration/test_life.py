@@ -197,7 +197,7 @@ def test_what_goes_wrong_in_a_query_is_said_as_the_page_has_it(sandbox: Sandbox)
 
 def test_status_shows_what_the_servers_hold_and_which_one_is_down(sandbox: Sandbox, tmp_path: Path) -> None:
     page, written = tmp_path / "status.html", tmp_path / "status.json"
-    files = {"federation_status_page": str(page), "federation_status_json": str(written)}
+    files: dict[str, Any] = {"federation_status_page": str(page), "federation_status_json": str(written)}
 
     def look() -> tuple[Run, dict[str, Any]]:
         shown = sandbox.playbook("status", **files)
