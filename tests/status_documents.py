@@ -21,7 +21,7 @@ Record = dict[str, Any]
 
 def instance(role: str, index: int | None = None, **details: Any) -> Record:
     number = 0 if index is None else index + 1
-    known = {
+    known: Record = {
         **{"id": f"i-0{0x5A3C19E47B0D2F60 + 7919 * number:016x}", "name": f"agraph-{role}"},
         **{"role": role, "index": index, "state": "running", "type": "t3.medium", "zone": ZONE},
         **{"subnet": f"subnet-{'public' if role == 'manager' else 'private'}", "launched": LAUNCHED, "age": AGE},
@@ -102,7 +102,7 @@ def made_of(
     name: str = "agraph",
 ) -> Record:
     """The document of such a federation."""
-    return document(
+    it: Record = document(
         name,
         REGION,
         "123456789012",
@@ -111,6 +111,7 @@ def made_of(
         agents(instances) if its_agents is None else its_agents,
         its_answers,
     )
+    return it
 
 
 def healthy(members: int) -> Record:
@@ -165,13 +166,13 @@ def odd() -> Record:
 
 def overdue() -> Record:
     """One whose instances have ended themselves, while gateway and addresses go on to cost."""
-    strays = [
+    strays: list[Record] = [
         {"kind": "NAT gateway", "name": "agraph-nat-gateway", "id": "nat-0d1", "state": "available", "age": 93_000},
         {"kind": "address", "name": "agraph-manager-address", "id": "eipalloc-0a1", "state": "", "age": None},
         {"kind": "VPC", "name": "agraph-vpc", "id": "vpc-0d1", "state": "available", "age": None},
     ]
     costs = (0.045, 0.005, 0.0)
-    its = {
+    its: Record = {
         "strays": [{**each, "cost": cost} for each, cost in zip(strays, costs, strict=True)],
         "overdue": True,
         "ends": "2026-11-26T06:00:00Z",
@@ -183,9 +184,7 @@ def overdue() -> Record:
 def rendered(its_document: Record) -> str:
     """The page of a document, by the templates as Ansible renders them."""
     loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.get_template("status.html.j2").render(__status_shown={"page": page(its_document)})
 
 

@@ -121,8 +121,13 @@ def test_what_is_left_after_its_time_is_removed_by_down() -> None:
 
 
 def test_nothing_at_all_is_absent() -> None:
-    its = {"age": None, "ends": "", "free": 0, "costs": {"hourly": 0, "so_far": 0, "parts": [], "unknown": []}}
-    nowhere = {"vpc": None, "internet_gateway": None, "nat_gateway": None, "subnets": []}
+    its: dict[str, Any] = {
+        "age": None,
+        "ends": "",
+        "free": 0,
+        "costs": {"hourly": 0, "so_far": 0, "parts": [], "unknown": []},
+    }
+    nowhere: dict[str, Any] = {"vpc": None, "internet_gateway": None, "nat_gateway": None, "subnets": []}
     document = documents.made_of([], {}, 2, documents.cloud([], network=nowhere, **its))
     assert (document["state"], document["problems"], document["nodes"]) == ("absent", [], [])
     assert page(document)["verdict"] == {"word": "Absent", "tone": "plain"}
