@@ -9,29 +9,29 @@ from harness import Run
 
 # What up's tasks are called that see to a kind; {} is the thing's own name.
 TASKS = {
-    "VPC": ("network | Make the VPC {}", "security_groups | Empty the VPC's own security group"),
-    "internet gateway": ("network | Make the internet gateway {}",),
-    "subnet": ("network | Make the subnet {}",),
+    "VPC": ("Make the VPC {}", "Empty the VPC's own security group"),
+    "internet gateway": ("Make the internet gateway {}",),
+    "subnet": ("Make the subnet {}",),
     "route table": (
-        "network | Make the route table {}",
-        "nat_gateway | Make the route table {}",
-        "nat_gateway | Lead the members' way out through the gateway",
+        "Make the route table {}",
+        "Make the route table {}",
+        "Lead the members' way out through the gateway",
     ),
-    "address": ("nat_gateway | Allocate the address {}", "instances | Give the manager the address {}"),
-    "NAT gateway": ("nat_gateway | Start the gateway {}", "nat_gateway | Delete the gateway that failed"),
-    "security group": ("security_groups | Make the security group {}",),
-    "role": ("identity | Make the role {}", "identity | Let the nodes do what their agents need"),
-    "instance profile": ("identity | Make the instance profile {}",),
-    "parameter": ("secrets | Have a password of AllegroGraph's superuser",),
-    "key pair": ("key_pair | Make the key pair {}", "key_pair | Make the folder for the private key"),
-    "bucket": ("bucket | Make the bucket {}",),
-    "object": ("installation | Let the nodes fetch AllegroGraph",),
-    "instance": ("instances | Make the instances",),
-    "volume": ("instances | Make the instances",),
-    "AllegroGraph": ("installation | Install AllegroGraph",),
+    "address": ("Allocate the address {}", "Give the manager the address {}"),
+    "NAT gateway": ("Start the gateway {}", "Delete the gateway that failed"),
+    "security group": ("Make the security group {}",),
+    "role": ("Make the role {}", "Let the nodes do what their agents need"),
+    "instance profile": ("Make the instance profile {}",),
+    "parameter": ("Have a password of AllegroGraph's superuser",),
+    "key pair": ("Make the key pair {}", "Make the folder for the private key"),
+    "bucket": ("Make the bucket {}",),
+    "object": ("Let the nodes fetch AllegroGraph",),
+    "instance": ("Make the instances",),
+    "volume": ("Make the instances",),
+    "AllegroGraph": ("Install AllegroGraph",),
 }
 # The private table is led through the gateway by a task that does not name it.
-ONE_SIDED = {"nat_gateway | Lead the members' way out through the gateway": "-private-routes"}
+ONE_SIDED = {"Lead the members' way out through the gateway": "-private-routes"}
 
 
 @dataclass(frozen=True)
