@@ -12,11 +12,7 @@ TASKS = {
     "VPC": ("Make the VPC {}", "Empty the VPC's own security group"),
     "internet gateway": ("Make the internet gateway {}",),
     "subnet": ("Make the subnet {}",),
-    "route table": (
-        "Make the route table {}",
-        "Make the route table {}",
-        "Lead the members' way out through the gateway",
-    ),
+    "route table": ("Make the route table {}", "Lead the members' way out through the gateway"),
     "address": ("Allocate the address {}", "Give the manager the address {}"),
     "NAT gateway": ("Start the gateway {}", "Delete the gateway that failed"),
     "security group": ("Make the security group {}",),
@@ -43,13 +39,10 @@ class Row:
     names: tuple[str, ...]
     why: str
 
-    def is_said_by(self, title: str) -> bool:
-        """Tell whether a task that changed something is one of those that see to this."""
-        return any(
-            title.startswith(task.format(name)) and ONE_SIDED.get(task, "") in name
-            for task in TASKS[self.kind]
-            for name in self.names
-        )
+    def is_said_by(self, title: str, name: str) -> bool:
+        """Tell whether a task that changed something is one of those that see to the thing of that name."""
+        fitting = (task for task in TASKS[self.kind] if ONE_SIDED.get(task, "") in name)
+        return any(title.startswith(task.format(name)) for task in fitting)
 
 
 def rows(run: Run) -> list[Row]:
@@ -69,7 +62,10 @@ def rows(run: Run) -> list[Row]:
 
 def disagreements(run: Run) -> list[str]:
     """Return what a check mode's tasks and its table do not both say."""
-    planned = rows(run)
-    unplanned = [title for title in run.changes if not any(row.is_said_by(title) for row in planned)]
-    undone = [row for row in planned if not any(row.is_said_by(title) for title in run.changes)]
-    return [*(f"not in the list: {title}" for title in unplanned), *(f"in no task: {row}" for row in undone)]
+    planned = [(row, name) for row in rows(run) for name in row.names]
+    unplanned = [title for title in run.changes if not any(row.is_said_by(title, name) for row, name in planned)]
+    undone = [each for each in planned if not any(each[0].is_said_by(title, each[1]) for title in run.changes)]
+    return [
+        *(f"not in the list: {title}" for title in unplanned),
+        *(f"in no task: {name}, {row}" for row, name in undone),
+    ]
