@@ -9,29 +9,25 @@ from harness import Run
 
 # What up's tasks are called that see to a kind; {} is the thing's own name.
 TASKS = {
-    "VPC": ("network | Make the VPC {}", "security_groups | Empty the VPC's own security group"),
-    "internet gateway": ("network | Make the internet gateway {}",),
-    "subnet": ("network | Make the subnet {}",),
-    "route table": (
-        "network | Make the route table {}",
-        "nat_gateway | Make the route table {}",
-        "nat_gateway | Lead the members' way out through the gateway",
-    ),
-    "address": ("nat_gateway | Allocate the address {}", "instances | Give the manager the address {}"),
-    "NAT gateway": ("nat_gateway | Start the gateway {}", "nat_gateway | Delete the gateway that failed"),
-    "security group": ("security_groups | Make the security group {}",),
-    "role": ("identity | Make the role {}", "identity | Let the nodes do what their agents need"),
-    "instance profile": ("identity | Make the instance profile {}",),
-    "parameter": ("secrets | Have a password of AllegroGraph's superuser",),
-    "key pair": ("key_pair | Make the key pair {}", "key_pair | Make the folder for the private key"),
-    "bucket": ("bucket | Make the bucket {}",),
-    "object": ("installation | Let the nodes fetch AllegroGraph",),
-    "instance": ("instances | Make the instances",),
-    "volume": ("instances | Make the instances",),
-    "AllegroGraph": ("installation | Install AllegroGraph",),
+    "VPC": ("Make the VPC {}", "Empty the VPC's own security group"),
+    "internet gateway": ("Make the internet gateway {}",),
+    "subnet": ("Make the subnet {}",),
+    "route table": ("Make the route table {}", "Lead the members' way out through the gateway"),
+    "address": ("Allocate the address {}", "Give the manager the address {}"),
+    "NAT gateway": ("Start the gateway {}", "Delete the gateway that failed"),
+    "security group": ("Make the security group {}",),
+    "role": ("Make the role {}", "Let the nodes do what their agents need"),
+    "instance profile": ("Make the instance profile {}",),
+    "parameter": ("Have a password of AllegroGraph's superuser",),
+    "key pair": ("Make the key pair {}", "Make the folder for the private key"),
+    "bucket": ("Make the bucket {}",),
+    "object": ("Let the nodes fetch AllegroGraph",),
+    "instance": ("Make the instances",),
+    "volume": ("Make the instances",),
+    "AllegroGraph": ("Install AllegroGraph",),
 }
 # The private table is led through the gateway by a task that does not name it.
-ONE_SIDED = {"nat_gateway | Lead the members' way out through the gateway": "-private-routes"}
+ONE_SIDED = {"Lead the members' way out through the gateway": "-private-routes"}
 
 
 @dataclass(frozen=True)
@@ -43,13 +39,10 @@ class Row:
     names: tuple[str, ...]
     why: str
 
-    def is_said_by(self, title: str) -> bool:
-        """Tell whether a task that changed something is one of those that see to this."""
-        return any(
-            title.startswith(task.format(name)) and ONE_SIDED.get(task, "") in name
-            for task in TASKS[self.kind]
-            for name in self.names
-        )
+    def is_said_by(self, title: str, name: str) -> bool:
+        """Tell whether a task that changed something is one of those that see to the thing of that name."""
+        fitting = (task for task in TASKS[self.kind] if ONE_SIDED.get(task, "") in name)
+        return any(title.startswith(task.format(name)) for task in fitting)
 
 
 def rows(run: Run) -> list[Row]:
@@ -69,7 +62,10 @@ def rows(run: Run) -> list[Row]:
 
 def disagreements(run: Run) -> list[str]:
     """Return what a check mode's tasks and its table do not both say."""
-    planned = rows(run)
-    unplanned = [title for title in run.changes if not any(row.is_said_by(title) for row in planned)]
-    undone = [row for row in planned if not any(row.is_said_by(title) for title in run.changes)]
-    return [*(f"not in the list: {title}" for title in unplanned), *(f"in no task: {row}" for row in undone)]
+    planned = [(row, name) for row in rows(run) for name in row.names]
+    unplanned = [title for title in run.changes if not any(row.is_said_by(title, name) for row, name in planned)]
+    undone = [each for each in planned if not any(each[0].is_said_by(title, each[1]) for title in run.changes)]
+    return [
+        *(f"not in the list: {title}" for title in unplanned),
+        *(f"in no task: {name}, {row}" for row, name in undone),
+    ]
