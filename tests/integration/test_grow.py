@@ -170,6 +170,8 @@ def test_stopped_it_costs_next_to_nothing_and_says_so(sandbox: Sandbox) -> None:
 
 def test_started_it_is_the_same_federation(sandbox: Sandbox) -> None:
     full = {"operation": "StartInstances", "error": "InsufficientInstanceCapacity", "message": "There is none left."}
+    # With the status of its own, 500, it would be asked for again and again first.
+    full |= {"status": 400}
     # Not for all at once, and not for the last of three either.
     sandbox.faults([full, {**full, "after": 3}])
     half = sandbox.playbook("start")
