@@ -158,7 +158,9 @@ def no_room(refused: dict[str, str], found: dict[str, Record], count: int, remed
     """Say which of all the instances EC2 has no room for; `refused` has EC2's words by id."""
     names = ", ".join(title(found.get(each, {}), each, {}) for each in refused)
     said = next(iter(refused.values())).rstrip(".")
-    others = f"; the other {count - len(refused)} run, and are paid for" if len(refused) < count else ""
+    running = count - len(refused)
+    others = f"; the other {running} run, and are paid for" if running > 1 else ""
+    others = "; the other one runs, and is paid for" if running == 1 else others
     return f"{names} could not be started, since AWS has no room at present ({said}){others}: {remedy}."
 
 
