@@ -47,5 +47,6 @@ def purpose(playbook: str) -> str:
 
 
 def title(page: Path) -> str:
-    """Return a page's heading."""
-    return next(line.removeprefix("# ") for line in page.read_text().splitlines() if line.startswith("# "))
+    """Return a page's heading, or what it is called where it has none."""
+    lines = page.read_text().splitlines()
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), page.stem)

@@ -17,6 +17,7 @@ TEMPLATE_FILE = re.compile(r"[\w.]+\.j2")
 # Their values are expressions as they stand.
 EXPRESSIONS = {"when", "that", "until", "changed_when", "failed_when"}
 PREFIX = "federation_"
+SETTINGS_MODULE = "federation_settings_info"
 # Hosts with whose connection no setting has to do.
 HERE = {"localhost", "beside"}
 
@@ -83,12 +84,20 @@ class Reading:
     def role(self, name: str, tasks: str, context: Context) -> None:
         """Follow a role from one of its files of tasks on."""
         folder = self.root / "roles" / name
-        purpose = dict(context.states).get("settings_purpose", "up")
-        if name == "settings" and purpose not in purposes(self.root):
-            # It is given all of them, and looks at this one.
-            self.names.add("federation_name")
+        if name == "settings":
+            self.settings(folder, dict(context.states).get("settings_purpose", "up"))
             return
         self.file(folder / "tasks" / f"{tasks.removesuffix('.yml')}.yml", Context(name, context.states))
+
+    def settings(self, folder: Path, purpose: str) -> None:
+        """Read what the role `settings` looks at: it is given all of them, whatever they are for."""
+        options = load(folder / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+        choices = set(options["settings_purpose"]["choices"])
+        for task in load(folder / "tasks/main.yml"):
+            given = task.get(SETTINGS_MODULE, {})
+            # What is called as a purpose is, is for that one alone; the rest is for those that make something.
+            rest = given.keys() - choices if purpose in purposes(self.root) else {"name"}
+            self.names |= set(names_in({key: value for key, value in given.items() if key in {*rest, purpose}}))
 
     def file(self, file: Path, context: Context) -> None:
         """Follow a file of tasks."""
@@ -187,7 +196,7 @@ def definitions(root: Path) -> dict[str, Any]:
 
 def purposes(root: Path) -> set[str]:
     """Return for which purposes all settings are looked at."""
-    module = (root / "library/federation_settings_info.py").read_text()
+    module = (root / f"library/{SETTINGS_MODULE}.py").read_text()
     found = re.search(r"params\[\"purpose\"\] in \(([^)]*)\)", module)
     return set(re.findall(r'"(\w+)"', found[1] if found else ""))
 
