@@ -284,7 +284,15 @@ WAITING = """
 def test_ctrl_c_is_how_a_tunnel_ends_and_an_error_for_the_others(tmp_path: Path, verb: str) -> None:
     file = Path(play(tmp_path, WAITING)).rename(tmp_path / f"{verb}.yml")
     process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(tmp_path / "inventory.yml"), str(file)],
+        # Whoever runs the tests may have Ctrl-C ignored, and what is started inherits that.
+        [
+            "env",
+            "--default-signal=INT",
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            str(tmp_path / "inventory.yml"),
+            str(file),
+        ],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1"},
         stdin=subprocess.DEVNULL,
@@ -293,15 +301,18 @@ def test_ctrl_c_is_how_a_tunnel_ends_and_an_error_for_the_others(tmp_path: Path,
         text=True,
     )
     assert process.stdout is not None
-    for line in process.stdout:
-        if "It waits." in line:
-            break
-    # A worker that is interrupted while it hands a result over would have Ansible wait for it for ever.
-    while not (tmp_path / "waits").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    said = process.stdout.read().splitlines()
-    process.wait()
+    try:
+        for line in process.stdout:
+            if "It waits." in line:
+                break
+        # A worker that is interrupted while it hands a result over would have Ansible wait for it for ever.
+        while not (tmp_path / "waits").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read().splitlines()
+        process.wait()
+    finally:
+        process.kill()
     if verb == "tunnel":
         assert (process.returncode, said[-1]) == (0, "It is closed.")
     else:
