@@ -76,7 +76,7 @@ reliability: setup
 	@source $(BIN)/activate
 	exec python -m tests.reliability
 
-# Up, query and down as slow as on AWS, beside the tutorial and beside what AWS's delays make unavoidable: some two hours,
+# Up, query and down as slow as on AWS, beside the tutorial and beside what AWS's delays make unavoidable: fifty minutes,
 # most of it waiting, best on a machine that does nothing else. docs/performance.md says how to read it; single pieces:
 # .venv/bin/python -m tests.benchmarks --help
 bench: setup
