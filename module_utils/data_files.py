@@ -130,6 +130,10 @@ def find(data: str) -> list[DataFile]:
 
     A folder means all below it but what is hidden. A pattern is the shell's, with `**` for any number of folders.
     """
+    if not data.strip():
+        raise DataError(
+            "There is nothing to load: federation_data names no file, folder, pattern or s3://bucket/prefix."
+        )
     path = Path(data).expanduser()
     if path.is_dir():
         found = list(_below(path))
@@ -148,9 +152,10 @@ def find(data: str) -> list[DataFile]:
     # Nothing is left out in silence: it would be missed only when its data is.
     if others := [str(each) for each in sorted(found) if not each.is_file()]:
         raise DataError(f"{listed(others)} is no file that can be read, such as a link to nothing: leave it out.")
-    if without_kind := [str(each) for each in sorted(found) if kind_of(each.name) is None]:
+    kinds = {each: kind_of(each.name) for each in sorted(found)}
+    if without_kind := [str(each) for each, kind in kinds.items() if kind is None]:
         raise unknown(without_kind)
-    return [found_file(each) for each in sorted(found)]
+    return [found_file(each, *kind) for each, kind in kinds.items() if kind]
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -166,9 +171,8 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(where, each) for each in names if not each.startswith("."))
 
 
-def found_file(path: Path) -> DataFile:
-    """Return a file whose name says what it holds, as it is now; raises DataError."""
-    kind, compression = kind_of(path.name) or (KINDS[0], "none")
+def found_file(path: Path, kind: Kind, compression: str) -> DataFile:
+    """Return a file as it is now; raises DataError."""
     try:
         stamp = stamp_of(path)
     except OSError as error:

@@ -86,6 +86,7 @@ def test_what_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     for data, wanted in {
+        "": "There is nothing to load: federation_data names no file",
         "nothing.nt": f"There is no nothing.nt on this machine (looked for in {tmp_path}): is federation_data right?",
         "empty": "The folder empty has no files, so there is nothing to load.",
         "*.nt": "No file matches *.nt, so there is nothing to load.",
@@ -160,6 +161,7 @@ def test_a_packed_file_of_several_members_is_read_to_its_end(tmp_path: Path) -> 
         ("a.nt.zst", zstd.compress(TRIPLE * 9)[:-3]),
         ("a.nt.zst", b"not zstd at all"),
     ],
+    ids=["gzip-cut", "no-gzip", "gzip-damaged", "zstd-cut", "no-zstd"],
 )
 def test_what_cannot_be_unpacked_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
