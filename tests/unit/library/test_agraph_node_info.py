@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from ansible.module_utils.instance_secrets import SecretError
 from pretended_agraph import Agraph, Run
 
 from library import agraph_node_info
@@ -84,7 +85,7 @@ def test_a_repository_that_goes_meanwhile_is_left_out(agraph: Agraph, run: Run) 
 
 def test_a_secret_that_cannot_be_had_is_said(agraph: Agraph, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any, **options: Any) -> Any:
-        raise agraph_node_info.SecretError("There is no secret /agraph/superuser.")
+        raise SecretError("There is no secret /agraph/superuser.")
 
     monkeypatch.setattr(agraph_node_info, "secrets", refuse)
     source = {"service": "http://127.0.0.1:9/", "region": "us-west-2", "superuser": "/agraph/superuser"}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import ec2_instances
+from ansible.module_utils.ec2_instances import InstanceError
 from botocore.exceptions import ClientError
 
 from library.ec2_named_instances import (
     METADATA,
-    InstanceError,
     Instances,
     assign,
     ensure_absent,
