@@ -260,7 +260,7 @@ def targets(found: list[dict[str, Any]]) -> list[Target]:
     asked = [each for each in many if each["what"].endswith(("the first query", "the first COUNT"))]
 
     def kept(rows: list[dict[str, Any]]) -> float:
-        return float(max((row["resident_bytes"] + row["stored_bytes"]) / row["statements"] for row in rows))
+        return max(float((row["resident_bytes"] + row["stored_bytes"]) / row["statements"]) for row in rows)
 
     result = []
     if loads:
