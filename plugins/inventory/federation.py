@@ -17,8 +17,7 @@ description:
     inventory plugins cannot read group variables.
   - It sees that EC2 answers, so that what is wrong there is said in one sentence.
   - It refuses C(--limit) for the verbs of the project, each of which works on the whole federation.
-  - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease; and
-    the folder that it was started in, as C(FEDERATION_FOLDER), since Ansible runs modules in the playbook's.
+  - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
 extends_documentation_fragment: []
 options:
   plugin:
@@ -133,8 +132,7 @@ def name_this_run() -> None:
     process = str(os.getpid())
     # A run may be a part of another one, and has that one's environment then.
     if os.environ.get("FEDERATION_PROCESS") != process:
-        run = {"FEDERATION_PROCESS": process, "FEDERATION_RUN": uuid.uuid4().hex}
-        os.environ |= {**run, "FEDERATION_FOLDER": str(Path.cwd())}
+        os.environ |= {"FEDERATION_PROCESS": process, "FEDERATION_RUN": uuid.uuid4().hex}
 
 
 def known_region(region: str) -> str:
