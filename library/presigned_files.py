@@ -159,7 +159,7 @@ class Offers:
         return {"url": self._signed(client, bucket, key), "sha256": sha256}
 
     def _signed(self, client: Any, bucket: str, key: str) -> str:
-        return signed(client, "get_object", bucket, key, self._module.params["expires"])
+        return str(signed(client, "get_object", bucket, key, self._module.params["expires"]))
 
 
 def digest_of(path: Path) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible.module_utils.private_bucket import patiently
 from botocore.exceptions import ClientError
 from pretended_agraph import Run
 
@@ -131,4 +132,4 @@ def test_a_change_that_meets_another_is_made_again(monkeypatch: pytest.MonkeyPat
             raise ClientError({"Error": {"Code": code}}, "PutBucketPolicy")
         return "made"
 
-    assert private_bucket.patiently(change)() == "made"
+    assert patiently(change)() == "made"
