@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from harness import Sandbox, account
+from harness import ROOT, Sandbox, account
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,6 +33,21 @@ def test_a_good_account_is_good(unchanged: Sandbox) -> None:
     said = "preflight: good federation=agraph members=2 region=us-west-2 account=123456789012"
     assert done.last_line == f"{said} allowed={address}/32", str(done)
     assert changes(unchanged, calls) == []
+
+
+def test_files_are_looked_for_where_the_command_is_typed(unchanged: Sandbox) -> None:
+    with tempfile.NamedTemporaryFile(dir=ROOT, suffix=".pem") as file:
+        done = unchanged.playbook(
+            "preflight",
+            federation_ami_id="",
+            federation_agraph_version="8.5.2",
+            federation_agraph_tarball=Path(file.name).name,
+            federation_agraph_sha256="0" * 64,
+            federation_agraph_license=Path(file.name).name,
+            federation_agraph_tls_port=10036,
+            federation_agraph_certificate=Path(file.name).name,
+        )
+    assert done.returncode == 0, str(done)
 
 
 def test_all_that_is_wrong_is_said_at_once_and_by_up_as_well(unchanged: Sandbox) -> None:
