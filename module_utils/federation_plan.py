@@ -5,6 +5,7 @@ Nothing here asks AWS. Costs are in USD an hour, at the prices of module_utils/f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -302,9 +303,14 @@ def volumes(it: Situation, has: Present) -> Iterator[Entry]:
             yield Entry(KEEP, "volume", names.get(instance, each["name"] or each["id"]), each["id"], "", cost, cost)
 
 
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return what names are sorted by, so that member 10 comes after member 9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+
+
 def servers(it: Situation) -> Iterator[Entry]:
     """Yield AllegroGraph on each node that could be asked, where it is installed."""
-    for each in it.seen["servers"]:
+    for each in sorted(it.seen["servers"], key=lambda server: by_number(server["name"])):
         steps = [step for step in each["steps"] if step not in AROUND_A_CHANGE]
         what = ", ".join(steps or each["steps"])
         yield Entry(CHANGE if each["steps"] else KEEP, "AllegroGraph", each["name"], each["id"], what)

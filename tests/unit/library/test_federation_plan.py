@@ -191,6 +191,13 @@ def test_servers_that_are_behind_are_changed() -> None:
     ]
 
 
+def test_servers_are_in_the_order_of_their_numbers() -> None:
+    names = ["f-member-10", "f-manager", "f-member-9"]
+    looked = {"servers": [{"name": name, "id": f"i-{name}", "steps": ["stopped"]} for name in names], "uploads": []}
+    found = [each.name for each in entries(whole(looked=looked)) if each.kind == "AllegroGraph"]
+    assert found == ["f-manager", "f-member-9", "f-member-10"]
+
+
 def test_the_table_is_short_and_its_columns_stand_below_each_other() -> None:
     shown = table(entries(empty(member_count=50)), ["A note."]).splitlines()
     assert shown[-2:] == ["", "A note."]
