@@ -349,7 +349,8 @@ def problems_with_account(module: Any, client: Any, instance_type: dict[str, Any
     except ClientError as error:
         reason = error.response["Error"]
         return [
-            f"The account could not be looked at ({reason['Code']}: {reason['Message'].rstrip('.')}): have it allowed."
+            f"The account could not be looked at ({reason['Code']}: {reason['Message'].rstrip('.')}): have it "
+            "allowed, as docs/operator-policy.md says."
         ]
     processors = int(instance_type.get("VCpuInfo", {}).get("DefaultVCpus", 1))
     quota = quotas_of(module.client("service-quotas"))

@@ -168,7 +168,7 @@ def problem_with_permission(client: Any, operation: str, arguments: Record) -> s
         getattr(client, operation)(DryRun=True, **arguments)
     except ClientError as error:
         if error.response["Error"]["Code"] == "UnauthorizedOperation":
-            return f"The credentials may not do ec2:{name}: have it allowed."
+            return f"The credentials may not do ec2:{name}: have it allowed, as docs/operator-policy.md says."
     return None
 
 

@@ -163,6 +163,6 @@ class FakeResponse:
 def test_what_may_not_be_done_is_said_without_doing_it() -> None:
     assert problems_with_permissions(refusing(), "10.0.0.0/16", {"Federation": "f"}) == []
     assert problems_with_permissions(refusing("AllocateAddress", "CreateVpc"), "10.0.0.0/16", {"Federation": "f"}) == [
-        "The credentials may not do ec2:CreateVpc: have it allowed.",
-        "The credentials may not do ec2:AllocateAddress: have it allowed.",
+        "The credentials may not do ec2:CreateVpc: have it allowed, as docs/operator-policy.md says.",
+        "The credentials may not do ec2:AllocateAddress: have it allowed, as docs/operator-policy.md says.",
     ]

@@ -57,8 +57,20 @@ class Running:
         return found
 
 
+def connected(ssm: Any) -> dict[str, Any]:
+    """Start a session; on a busy machine the agent may just be connecting again."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return dict(ssm.start_session(Target=NODE))
+        except ssm.exceptions.TargetNotConnected:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
 def start(ssm: Any, endpoint: str, *, interactive: bool = False) -> Running:
-    answer = ssm.start_session(Target=NODE)
+    answer = connected(ssm)
     answer.pop("ResponseMetadata")
     command = [PLUGIN, json.dumps(answer), "us-west-2", "StartSession", "", json.dumps({"Target": NODE}), endpoint]
     controller, terminal = pty.openpty()
