@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -126,7 +127,13 @@ def test_two_that_start_at_once_find_one(command: Command) -> None:
 
 def test_it_starts_again_after_a_crash(command: Command) -> None:
     command("start")
-    os.kill(command.status()["pid"], signal.SIGKILL)
+    killed = os.pidfd_open(command.status()["pid"])
+    try:
+        signal.pidfd_send_signal(killed, signal.SIGKILL)
+        # It holds its locks until the kernel has ended it, which takes as long as the machine is busy.
+        assert select.select([killed], [], [], 30)[0]
+    finally:
+        os.close(killed)
     assert command("start").startswith("sandbox: started")
     assert "already running with the latency table 'fast'" in command("start", "--latency", "aws", code=1)
 

@@ -133,22 +133,25 @@ def test_a_port_of_this_machine_that_is_taken(place: Place, agraph: Agraph) -> N
 
 
 @pytest.mark.parametrize(
-    ("program", "sentence"),
+    ("program", "seconds", "sentence"),
     [
-        (None, "cannot run: No such file or directory. Install AWS's own, or set ansible_aws_ssm_plugin"),
+        (None, 60, "cannot run: No such file or directory. Install AWS's own, or set ansible_aws_ssm_plugin"),
         (
             "echo 'Something is wrong.' >&2; exit 1",
+            60,
             f"could not open a session to the manager ({NODE}) (Something is wrong).",
         ),
-        ("exec sleep 1000", f"No session to the manager ({NODE}) was open in time."),
+        ("exec sleep 1000", 1, f"No session to the manager ({NODE}) was open in time."),
     ],
 )
-def test_a_plugin_that_does_not_work(place: Place, tmp_path: Path, program: str | None, sentence: str) -> None:
+def test_a_plugin_that_does_not_work(
+    place: Place, tmp_path: Path, program: str | None, seconds: float, sentence: str
+) -> None:
     plugin = tmp_path / "session-manager-plugin"
     if program is not None:
         plugin.write_text(f"#!/bin/sh\n{program}\n")
         plugin.chmod(plugin.stat().st_mode | stat.S_IXUSR)
-    with pytest.raises(ForwardingError) as said, forwarded(10035, plugin=str(plugin), seconds=1):
+    with pytest.raises(ForwardingError) as said, forwarded(10035, plugin=str(plugin), seconds=seconds):
         raise AssertionError("it must not open")
     assert sentence in str(said.value)
     assert (place.live, _plugins()) == ([], [])
