@@ -59,6 +59,7 @@ from plugins.plugin_utils.failures import (
     sections_of,
     sentence_of,
 )
+from plugins.plugin_utils.forks import share
 from plugins.plugin_utils.interruptions import interrupted, watch
 from plugins.plugin_utils.live_line import LiveLine
 from plugins.plugin_utils.phases import Phase
@@ -127,6 +128,7 @@ class CallbackModule(QuietCallback):
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Begin a phase; its name is printed with the first task that has something to say."""
+        share()
         if not self._brief:
             super().v2_playbook_on_play_start(play)
             return
