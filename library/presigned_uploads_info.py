@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Lets hosts that have no access of their own put an object into a bucket each, for a while."""
+"""Lets hosts that have no access of their own put an object into a bucket each, or read it, for a while."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: presigned_uploads_info
 short_description: URLs under which hosts can put objects, for a while
 description:
-  - Signs a URL for each key. Whoever has it can put that one object, by HTTP's C(PUT), and do nothing else.
+  - Signs a URL for each key. Whoever has it can put that one object, by HTTP's C(PUT), and do nothing else. And another
+    one, by which that object can be read, with C(GET).
   - Nothing is asked of S3, so that the bucket need not be there.
 version_added: 0.1.0
 options:
@@ -43,7 +44,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 urls:
-  description: The URLs, by the keys.
+  description: The URLs under which the objects can be put, by the keys.
+  returned: success
+  type: dict
+downloads:
+  description: The URLs under which they can be read then, by the keys.
   returned: success
   type: dict
 """
@@ -70,10 +75,13 @@ def main() -> None:
     bucket, seconds = module.params["bucket"], module.params["expires"]
     try:
         client = signing_client(module, module.region)
-        urls = {key: signed_url(client, "put_object", bucket, key, seconds) for key in module.params["keys"]}
+        uploads, downloads = (
+            {key: signed_url(client, operation, bucket, key, seconds) for key in module.params["keys"]}
+            for operation in ("put_object", "get_object")
+        )
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Nothing can be signed for the bucket {bucket}")
-    module.exit_json(changed=False, urls=urls)
+    module.exit_json(changed=False, urls=uploads, downloads=downloads)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,13 @@
-"""What stands behind agraph_load and federation_load_progress: the ledger, the reports, and the settings."""
+"""What stands behind loading on nodes and on the controller: the ledger, the reports, and the settings."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pretended_agraph import Run
-
-from library import federation_load_progress
 
 
 def ledger(path: Path, repository: str = "r") -> Any:
@@ -93,33 +89,6 @@ def test_reports_are_added_up_and_the_silent_are_not_waited_for() -> None:
     assert (found.waiting, found.ended) == ([0], [1])
     moment[0] = 80.0
     assert found.waiting == []
-
-
-def test_members_that_load_are_watched_until_they_have_ended(
-    aws: Callable[[str], Any], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import urllib.request
-
-    aws("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    given = {
-        "bucket": "bucket",
-        "members": [{"index": 0, "bytes": 10}, {"index": 1, "bytes": 10}],
-        "region": "us-west-2",
-    }
-    urls = run(federation_load_progress, state="offered", **given)["urls"]
-    for index, said in (("0", "done"), ("1", "failed")):
-        body = json.dumps({"bytes": 10, "statements": 1, "state": said}).encode()
-        request = urllib.request.Request(urls[index], body, {"Content-Type": "application/json"}, method="PUT")
-        urllib.request.urlopen(request, timeout=10).close()
-    monkeypatch.delenv("FEDERATION_PROGRESS_FILE", raising=False)
-    assert run(federation_load_progress, state="watched", **given)["ended"] == []
-    monkeypatch.setenv("FEDERATION_PROGRESS_FILE", str(tmp_path / "line"))
-    assert run(federation_load_progress, state="watched", **given)["ended"] == [0, 1]
-    assert (tmp_path / "line").read_text().startswith("loaded 0.0 of 0.0 MB, 2 statements")
-    begun = time.monotonic()
-    more = {**given, "members": [*given["members"], {"index": 2}], "silence": 0.5}
-    assert run(federation_load_progress, state="watched", **more)["ended"] == [0, 1]
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(
