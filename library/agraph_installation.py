@@ -79,7 +79,7 @@ options:
     description: The name of the superuser.
     type: str
     default: test
-  secret:
+  secrets:
     description: Where the host fetches the superuser's password, as an EC2 instance with a role that may.
     type: dict
     required: true
@@ -130,7 +130,7 @@ EXAMPLES = r"""
     sha256: "{{ sha256_of_the_tarball }}"
     configuration: "{{ lookup('ansible.builtin.template', 'agraph.cfg.j2') }}"
     unit: "{{ lookup('ansible.builtin.template', 'agraph.service.j2') }}"
-    secret:
+    secrets:
       service: https://ssm.us-west-2.amazonaws.com/
       region: us-west-2
       superuser: /example/superuser
@@ -167,9 +167,8 @@ from ansible.module_utils import agraph_tarball as tarball
 from ansible.module_utils import data_volume
 from ansible.module_utils.agraph_client import AgraphError, Server, wait_for_version
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.instance_secrets import SecretError, secrets
+from ansible.module_utils.instance_secrets import SUPERUSER_SECRET, SecretError, superuser_password
 
-SECRET: dict[str, Any] = {name: {"type": "str", "required": True} for name in ("service", "region", "superuser")}
 ARGUMENTS: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
@@ -186,8 +185,7 @@ ARGUMENTS: dict[str, Any] = {
     "configuration_file": {"type": "path", "default": "/etc/agraph/agraph.cfg"},
     "run_as": {"type": "str", "default": "agraph"},
     "super_user": {"type": "str", "default": "test"},
-    # Names and places, which are no secrets; Ansible takes them for some by the word.
-    "secret": {"type": "dict", "required": True, "no_log": False, "options": SECRET},
+    "secrets": {**SUPERUSER_SECRET, "required": True},
     "port": {"type": "int", "default": 10035},
     "change": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 900},
@@ -262,7 +260,7 @@ def carry_out(
         elif step == "mount_volume":
             data_volume.mount_volume(given["device"], node.wanted.data_directory, node.command)
         elif step == "configure":
-            node.configure(given["super_user"], lambda: password(given["secret"]))
+            node.configure(given["super_user"], lambda: superuser_password(given["secrets"]))
         else:
             getattr(node, step)()
         if step == "start":
@@ -270,12 +268,6 @@ def carry_out(
             node.forget_password()
             node.remove_others(previous)
     return version
-
-
-def password(secret: dict[str, str]) -> str:
-    """Fetch the superuser's password; raises SecretError."""
-    name = secret["superuser"]
-    return str(secrets([name], secret["service"], secret["region"])[name])
 
 
 def install(node: installation.Node, given: dict[str, Any], deadline: float) -> None:

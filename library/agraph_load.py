@@ -14,6 +14,7 @@ description:
   - A part is loaded as a whole or not at all. The first that cannot be loaded ends it, with those before it loaded.
   - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
 version_added: 0.1.0
+extends_documentation_fragment: [agraph, agraph.secrets]
 author: [agraph-federation]
 options:
   state:
@@ -85,37 +86,13 @@ options:
         of them are loaded again. Otherwise that is an error.
     type: bool
     default: false
-  host:
-    description: Where AllegroGraph listens, seen from the host on which the module runs.
-    type: str
-    default: 127.0.0.1
-  port:
-    description: AllegroGraph's HTTP port.
-    type: int
-    default: 10035
   user:
     description: A user who may open sessions and write to the repository.
     type: str
     required: true
   password:
-    description: The user's password, where there is no O(secret).
+    description: The user's password, where there is no O(secrets).
     type: str
-  secret:
-    description: Where the password is, for a node that is an EC2 instance whose role may read it.
-    type: dict
-    suboptions:
-      service:
-        description: The URL of Systems Manager.
-        type: str
-        required: true
-      region:
-        description: The region whose Parameter Store it is.
-        type: str
-        required: true
-      superuser:
-        description: The name of the parameter with the password of O(user).
-        type: str
-        required: true
   ledger:
     description: The file that knows what was loaded. A lock lies beside it.
     type: path
@@ -194,7 +171,7 @@ from ansible.module_utils import agraph_contents as contents
 from ansible.module_utils.agraph_client import AgraphError, Repository, Server
 from ansible.module_utils.agraph_load import Loader, LoadError, Part
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.instance_secrets import SecretError, secrets
+from ansible.module_utils.instance_secrets import SUPERUSER_SECRET, SecretError, superuser_password
 from ansible.module_utils.load_ledger import Ledger, LedgerError, locked
 from ansible.module_utils.load_source import Progress, awake
 
@@ -209,7 +186,6 @@ PART: dict[str, Any] = {
     "base": {"type": "str"},
 }
 TERMS = {name: {"type": "str", "required": True} for name in ("subject", "predicate", "object")}
-SECRET: dict[str, Any] = {name: {"type": "str", "required": True} for name in ("service", "region", "superuser")}
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["loaded", "known"], "default": "loaded"},
     "repository": {"type": "str", "required": True},
@@ -220,8 +196,7 @@ ARGUMENTS: dict[str, Any] = {
     "port": {"type": "int", "default": 10035},
     "user": {"type": "str", "required": True},
     "password": {"type": "str", "no_log": True},
-    # Names and places, which are no secrets; Ansible takes them for some by the word.
-    "secret": {"type": "dict", "no_log": False, "options": SECRET},
+    "secrets": SUPERUSER_SECRET,
     "ledger": {"type": "path", "default": "/var/lib/agraph-federation/loads.jsonl"},
     "progress_url": {"type": "str", "default": "", "no_log": True},
     "timeout": {"type": "int", "default": 3600},
@@ -231,7 +206,7 @@ ERRORS = (AgraphError, LoadError, LedgerError, SecretError)
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_one_of=[("password", "secret")])
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_one_of=[("password", "secrets")])
     wanted, deadline = module.params, time.monotonic() + module.params["timeout"]
     try:
         server = Server(wanted["host"], wanted["port"], wanted["user"], password(wanted))
@@ -248,11 +223,7 @@ def main() -> None:
 
 def password(wanted: dict[str, Any]) -> str:
     """Return the user's password, fetched where it has to be; raises SecretError."""
-    source = wanted["secret"]
-    if not source:
-        return str(wanted["password"])
-    name = source["superuser"]
-    return str(secrets([name], source["service"], source["region"])[name])
+    return str(superuser_password(wanted["secrets"]) if wanted["secrets"] else wanted["password"])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ description:
     arguments, and a user who reads O(repository) and nothing else gets another one.
   - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
 version_added: 0.1.0
+extends_documentation_fragment: [agraph]
 author: [agraph-federation]
 options:
   repository:
@@ -36,14 +37,6 @@ options:
         description: The object, for example V("0"^^<http://www.w3.org/2001/XMLSchema#integer>).
         type: str
         required: true
-  host:
-    description: Where AllegroGraph listens, seen from the host on which the module runs.
-    type: str
-    default: 127.0.0.1
-  port:
-    description: AllegroGraph's HTTP port.
-    type: int
-    default: 10035
   user:
     description: A user who may make repositories and write to them; with O(secrets), the superuser.
     type: str

@@ -14,38 +14,15 @@ description:
   - With O(secrets), the node fetches the password itself, so that it is in no module's arguments.
   - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
 version_added: 0.1.0
+extends_documentation_fragment: [agraph, agraph.secrets, looks]
 author: [agraph-federation]
 options:
-  host:
-    description: Where AllegroGraph listens, seen from the host on which the module runs.
-    type: str
-    default: 127.0.0.1
-  port:
-    description: AllegroGraph's HTTP port.
-    type: int
-    default: 10035
   user:
     description: The user who asks; a superuser sees every repository. Without one, repositories are not asked for.
     type: str
   password:
     description: The user's password, where there are no O(secrets).
     type: str
-  secrets:
-    description: Where the password is, for a node that is an EC2 instance whose role may read it.
-    type: dict
-    suboptions:
-      service:
-        description: The URL of Systems Manager.
-        type: str
-        required: true
-      region:
-        description: The region whose Parameter Store it is.
-        type: str
-        required: true
-      superuser:
-        description: The name of the parameter with the password of O(user).
-        type: str
-        required: true
   own:
     description: A statement of the node's own, of which is said how often it is among what a repository holds.
     type: dict
@@ -74,13 +51,6 @@ options:
     description: What to call the server in a sentence, for example V(Member 1 (i-0abc, 10.0.1.5\)).
     type: str
     default: AllegroGraph
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 """
 
 EXAMPLES = r"""
@@ -127,14 +97,8 @@ from typing import Any
 from ansible.module_utils.agraph_client import AgraphError, Server
 from ansible.module_utils.agraph_holdings import holdings, own_statements, version_within
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.instance_secrets import SecretError, secrets
+from ansible.module_utils.instance_secrets import SUPERUSER_SECRET, SecretError, superuser_password
 
-SECRETS: dict[str, Any] = {
-    "service": {"type": "str", "required": True},
-    "region": {"type": "str", "required": True},
-    # The name of a parameter, which is no secret; Ansible takes it for one by the word.
-    "superuser": {"type": "str", "required": True},
-}
 OWN: dict[str, Any] = {
     name: {"type": "str", "required": True} for name in ("repository", "subject", "predicate", "object")
 }
@@ -143,7 +107,7 @@ ARGUMENTS: dict[str, Any] = {
     "port": {"type": "int", "default": 10035},
     "user": {"type": "str"},
     "password": {"type": "str", "no_log": True},
-    "secrets": {"type": "dict", "options": SECRETS, "no_log": False},
+    "secrets": SUPERUSER_SECRET,
     "own": {"type": "dict", "options": OWN},
     "timeout": {"type": "int", "default": 20},
     "label": {"type": "str", "default": "AllegroGraph"},
@@ -187,11 +151,9 @@ def problem(label: str, answers: bool, said: str) -> str:
 
 def password(wanted: dict[str, Any]) -> str:
     """Return the password of the user who asks. Raises SecretError."""
-    source = wanted["secrets"]
-    if not source:
-        return str(wanted["password"] or "")
-    found = secrets([source["superuser"]], source["service"], source["region"], tries=SECRET_TRIES)
-    return str(found[source["superuser"]])
+    if wanted["secrets"]:
+        return str(superuser_password(wanted["secrets"], SECRET_TRIES))
+    return str(wanted["password"] or "")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ description:
   - Sees to it that a repository is there, or that it is gone. A repository that is there already keeps what it holds.
   - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
 version_added: 0.1.0
+extends_documentation_fragment: [agraph]
 author: [agraph-federation]
 options:
   name:
@@ -26,14 +27,6 @@ options:
   catalog:
     description: The catalog that holds the repository; the root catalog when it is not given.
     type: str
-  host:
-    description: Where AllegroGraph listens, seen from the host on which the module runs.
-    type: str
-    default: 127.0.0.1
-  port:
-    description: AllegroGraph's HTTP port.
-    type: int
-    default: 10035
   user:
     description: A user who may make and delete repositories.
     type: str

@@ -10,16 +10,9 @@ description:
   - Asks C(/version) until an answer comes or the time is up. It needs no password and changes nothing.
   - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
 version_added: 0.1.0
+extends_documentation_fragment: [agraph, looks]
 author: [agraph-federation]
 options:
-  host:
-    description: Where AllegroGraph listens, seen from the host on which the module runs.
-    type: str
-    default: 127.0.0.1
-  port:
-    description: AllegroGraph's HTTP port.
-    type: int
-    default: 10035
   timeout:
     description: How long to wait for the first answer, in seconds.
     type: int
@@ -36,13 +29,6 @@ options:
     description: What a person should do when no answer came; the end of the error.
     type: str
     default: Is AllegroGraph installed and running on this machine?
-attributes:
-  check_mode:
-    description: Can run in check mode; it changes nothing anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 """
 
 EXAMPLES = r"""

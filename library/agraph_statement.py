@@ -11,6 +11,7 @@ description:
     So this module counts first, adds when there is none, and removes all copies but the oldest when there are several.
   - It needs nothing but Python's standard library, 3.9 or newer, on the host where it runs.
 version_added: 0.1.0
+extends_documentation_fragment: [agraph]
 author: [agraph-federation]
 options:
   repository:
@@ -43,14 +44,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  host:
-    description: Where AllegroGraph listens, seen from the host on which the module runs.
-    type: str
-    default: 127.0.0.1
-  port:
-    description: AllegroGraph's HTTP port.
-    type: int
-    default: 10035
   user:
     description: A user who may write to the repository.
     type: str

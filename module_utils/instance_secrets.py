@@ -30,6 +30,14 @@ THROTTLED = ("ThrottlingException", "RequestLimitExceeded", "InternalServerError
 # A role that has just been put on an instance may not be known everywhere yet.
 EARLY = ("UnrecognizedClientException", "InvalidClientTokenId")
 
+# The option of a module that leads to the superuser's password. Names and places, which are no secrets; Ansible takes
+# them for some by the word.
+SUPERUSER_SECRET: dict[str, Any] = {
+    "type": "dict",
+    "no_log": False,
+    "options": {name: {"type": "str", "required": True} for name in ("service", "region", "superuser")},
+}
+
 
 class SecretError(Exception):
     """Why a secret cannot be had; its text is a sentence for a person, and holds none."""
@@ -75,6 +83,15 @@ def secrets(
             return {each["Name"]: each["Value"] for each in answer["Parameters"]}
         time.sleep(random.uniform(0, pause * 2**attempt))
     raise AssertionError("the last try either returns or raises")
+
+
+def superuser_password(source: Mapping[str, str], tries: int = TRIES) -> str:
+    """Return the password that a module's option leads to: `superuser`, the parameter, `service` and `region`.
+
+    Raises SecretError.
+    """
+    name = source["superuser"]
+    return secrets([name], source["service"], source["region"], tries=tries)[name]
 
 
 def credentials(metadata: str = METADATA) -> Credentials:

@@ -87,7 +87,7 @@ def test_a_secret_that_cannot_be_had_is_said(agraph: Agraph, run: Run, monkeypat
     def refuse(*arguments: Any, **options: Any) -> Any:
         raise SecretError("There is no secret /agraph/superuser.")
 
-    monkeypatch.setattr(agraph_node_info, "secrets", refuse)
+    monkeypatch.setattr(agraph_node_info, "superuser_password", refuse)
     source = {"service": "http://127.0.0.1:9/", "region": "us-west-2", "superuser": "/agraph/superuser"}
     answer = run(agraph_node_info, port=agraph.port, user="test", secrets=source, label="Member 1")
     assert answer["answers"]
