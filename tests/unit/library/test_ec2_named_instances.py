@@ -7,17 +7,10 @@ from typing import Any
 import pytest
 from ansible.module_utils import ec2_instances
 from ansible.module_utils.ec2_instances import InstanceError
+from ansible.module_utils.named_instances import METADATA, Instances, assign, expand, launch_token
 from botocore.exceptions import ClientError
 
-from library.ec2_named_instances import (
-    METADATA,
-    Instances,
-    assign,
-    ensure_absent,
-    ensure_present,
-    expand,
-    launch_token,
-)
+from library.ec2_named_instances import ensure_absent, ensure_present
 
 SCOPE = {"Federation": "f"}
 MANAGER = {"name": "f-manager", "indexes": None, "tags": {"Role": "manager"}, "subnet_id": "s", "group_ids": ["g"]}
