@@ -204,6 +204,7 @@ from ansible.module_utils.federation_settings import (
     problems_with_load,
     problems_with_logs,
     problems_with_name,
+    problems_with_timeouts,
 )
 from ansible.module_utils.urls import fetch_url
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -214,6 +215,13 @@ ADDRESS_SECONDS = 10
 # The architectures of Amazon Linux 2023, as EC2 and the public parameters call them.
 AL2023 = ("x86_64", "arm64")
 CREDENTIALS_HELP = "look with `aws sts get-caller-identity`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
+# What those wait for that make nothing; a wrong setting that is none of theirs is not in their way.
+TIMEOUTS = {
+    "status": {"status_timeout"},
+    "stop": {"stop_timeout"},
+    "start": {"instance_timeout", "agent_timeout", "server_timeout"},
+    "down": {"gateway_timeout", "instance_timeout", "settle_timeout"},
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {
         "choices": ["up", "preflight", "plan", "down", "leftovers", "status", "stop", "start", "load", "logs"],
@@ -407,13 +415,15 @@ def main() -> None:
     module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True)
     up = module.params["purpose"] in ("up", "plan", "preflight")
     given = {name: module.params[name] for name in Settings.__dataclass_fields__}
-    found = problems(Settings(**given)) if up else list(problems_with_name(module.params["name"]))
+    # These two may be asked of every federation at once.
+    every = module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES
+    found = problems(Settings(**given)) if up else [] if every else list(problems_with_name(module.params["name"]))
+    if own := TIMEOUTS.get(module.params["purpose"]):
+        found += problems_with_timeouts({name: it for name, it in module.params["timeouts"].items() if name in own})
     if module.params["purpose"] == "load":
         found += problems_with_load(module.params["load"])
     if module.params["purpose"] == "logs":
         found += problems_with_logs(module.params["logs"])
-    if module.params["purpose"] in ("leftovers", "status") and module.params["name"] in RESERVED_NAMES:
-        found = []
     identity: dict[str, str] = {}
     image = module.params["image_id"]
     if problem := problem_with_region(module.region):

@@ -72,6 +72,13 @@ def problems_with_name(name: str) -> Iterator[str]:
         yield f"federation_name '{name}' begins with aws or ssm, which AWS keeps for itself: choose another name."
 
 
+def problems_with_timeouts(timeouts: Mapping[str, str | int]) -> Iterator[str]:
+    """Say which of these settings, by their names without `federation_`, are no times."""
+    for setting, given in timeouts.items():
+        if not re.fullmatch(r"[1-9][0-9]*", str(given)):
+            yield f"federation_{setting} '{given}' is no time: give whole seconds, 1 or more."
+
+
 def problems_with_load(load: dict[str, str | int]) -> Iterator[str]:
     """Say why nothing can be loaded, by the settings' names without their prefix."""
     if not str(load.get("data") or "").strip():
@@ -212,9 +219,7 @@ def _problems_with_instances(settings: Settings) -> Iterator[str]:
         )
     if settings.key_name and not settings.key_file:
         yield "federation_key_file is empty: say where the private key of federation_key_name is to be written."
-    for setting, given in settings.timeouts.items():
-        if not re.fullmatch(r"[1-9][0-9]*", str(given)):
-            yield f"federation_{setting} '{given}' is no time: give whole seconds, 1 or more."
+    yield from problems_with_timeouts(settings.timeouts)
     hours = str(settings.ttl_hours).strip()
     if not HOURS.fullmatch(hours) or float(hours) > MOST_HOURS:
         yield (

@@ -124,6 +124,18 @@ def test_what_is_wrong_is_said(settings: dict[str, Any], run: Run, wrong: dict[s
     assert len(answer["problems"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("purpose", "setting"),
+    [("status", "status"), ("stop", "stop"), ("start", "agent"), ("down", "gateway"), ("down", "settle")],
+)
+def test_a_verb_that_makes_nothing_looks_at_its_own_times(
+    settings: dict[str, Any], run: Run, purpose: str, setting: str
+) -> None:
+    wrong = {"timeouts": {f"{setting}_timeout": "soon", "profile_timeout": "late"}}
+    answer = run(federation_settings_info, **{**settings, **wrong, "purpose": purpose})
+    assert answer["msg"] == f"federation_{setting}_timeout 'soon' is no time: give whole seconds, 1 or more."
+
+
 @pytest.fixture
 def teller() -> Iterator[Callable[[int, str], str]]:
     """Make services that answer whoever asks with a status and a text, and return their URLs."""
