@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from harness import BIN, Sandbox  # noqa: E402
-from load_bench import generate  # noqa: E402
 
 from benchmarks import meter  # noqa: E402
 from benchmarks.report import Target  # noqa: E402
@@ -34,7 +34,26 @@ MEBIBYTE = 1.048576
 """The megabytes of a mebibyte."""
 SECONDS_A_MILLION = 60
 """What a million statements may take, on two processors that are the sandbox's as well."""
+THING = 8
+"""How many statements each thing of the file has."""
 COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
+
+
+def generate(path: Path, statements: int) -> None:
+    """Write a file of N-Triples, about 150 bytes each."""
+    chance = random.Random(1)
+    thing = "http://data.example.com/resource/thing"
+    with path.open("w") as file:
+        for start in range(0, statements, 10_000):
+            lines = []
+            for number in range(start, min(start + 10_000, statements)):
+                subject, what = divmod(number, THING)
+                if what % 2:
+                    other = f'"measured {chance.random():.12f} at some place, number {number}"@en'
+                else:
+                    other = f"<{thing}/{chance.randrange(statements // THING + 1)}>"
+                lines.append(f"<{thing}/{subject}> <http://vocabulary.example.com/terms/property{what}> {other} .\n")
+            file.writelines(lines)
 
 
 class BenchError(Exception):
