@@ -10,6 +10,8 @@ import pytest
 from harness import BIN, ROOT, Run, Sandbox, run
 
 SCENARIOS = sorted(path.parent.name for path in Path(__file__).parent.glob("*/molecule.yml"))
+# The whole life is what integration/test_life.py shows as well, with more of it.
+CASES = [pytest.param(each, marks=[pytest.mark.slow] if each == "life" else []) for each in SCENARIOS]
 LONGEST = 600
 # Modules for AWS wait as much as they compute.
 AT_ONCE = 3
@@ -41,7 +43,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.timeout(LONGEST)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", CASES)
 def test_the_scenario_passes(runs: dict[str, Future[Run]], scenario: str) -> None:
     ended = runs[scenario].result()
     assert ended.returncode == 0, str(ended)
