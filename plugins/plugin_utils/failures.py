@@ -135,13 +135,18 @@ def sections_of(task: Any) -> Iterator[tuple[str, str]]:
         child, parent = parent, parent._parent
 
 
+def on_one_line(text: str) -> str:
+    """Return a text with a space for each run of white space: what AWS says ends in some now and then."""
+    return " ".join(text.split())
+
+
 def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> str:
     """Return what a failed result says, on one line; of a loop, what its first failed items said."""
     if items:
         return " ".join(list(dict.fromkeys(items))[:3])
     if "censored" in result:
         return "its output is hidden, because it holds secrets."
-    text = " ".join(str(result.get("msg", "")).split())
+    text = on_one_line(str(result.get("msg", "")))
     if action_of(task) in COMMANDS:
         said = str(result.get("stderr") or result.get("stdout") or result.get("module_stderr") or "").strip()
         text = f"{text}: {said.splitlines()[-1]}" if said else text
@@ -151,8 +156,8 @@ def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> 
     # Some modules keep to themselves what AWS said.
     if isinstance(error, dict) and error.get("code") and str(error["code"]) not in text:
         text = f"{text.rstrip(' .:')}: {error['code']}: {error.get('message', '')}"
-    elif (cause := CAUSE.search(str(result.get("exception") or ""))) and cause[1] not in text:
-        text = f"{text.rstrip(' .:')}: {cause[1]}"
+    elif (cause := CAUSE.search(str(result.get("exception") or ""))) and (kept := on_one_line(cause[1])) not in text:
+        text = f"{text.rstrip(' .:')}: {kept}"
     return text or "it does not say why."
 
 
