@@ -156,8 +156,11 @@ def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> 
     # Some modules keep to themselves what AWS said.
     if isinstance(error, dict) and error.get("code") and str(error["code"]) not in text:
         text = f"{text.rstrip(' .:')}: {error['code']}: {error.get('message', '')}"
-    elif (cause := CAUSE.search(str(result.get("exception") or ""))) and (kept := on_one_line(cause[1])) not in text:
-        text = f"{text.rstrip(' .:')}: {kept}"
+    elif cause := CAUSE.search(str(result.get("exception") or "")):
+        kept = on_one_line(cause[1])
+        # What stands in front of AWS's own words, the module may have said in another way.
+        if kept.rpartition(" operation: ")[2].rstrip(".") not in text:
+            text = f"{text.rstrip(' .:')}: {kept}"
     return text or "it does not say why."
 
 

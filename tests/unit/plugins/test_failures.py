@@ -21,3 +21,9 @@ def test_what_aws_said_is_said_once(kept: str, more: str, end: str) -> None:
         "exception": f"Traceback (most recent call last):\nbotocore.exceptions.ClientError: {SAID}{end}\n",
     }
     assert message_of(task, result) == f"Failed to create nat gateway: {SAID}"
+
+
+def test_what_a_module_has_said_in_its_own_way_is_not_said_again() -> None:
+    task: Any = SimpleNamespace(action="ec2_named_instances")
+    said = "f-member-0 was not launched: UnauthorizedOperation: You are not authorized."
+    assert message_of(task, {"msg": said, "exception": f"botocore.exceptions.ClientError: {SAID}\n"}) == said
