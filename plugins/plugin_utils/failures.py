@@ -19,6 +19,8 @@ COMMANDS = {"command", "raw", "script", "shell"}
 PREFIX = re.compile(r"((Task|Action|Module) failed|Unexpected \w+ error): ")
 # What AWS said, in the traceback of a module that keeps it to itself.
 CAUSE = re.compile(r"^botocore\.exceptions\.\w+: (.+)$", re.MULTILINE)
+# What botocore puts in front of AWS's own words.
+CALLING = re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation( \(reached max \w+: \d+\))?: ")
 # S3 has no code where its answer has no body.
 DENIED = re.compile(r"\b(UnauthorizedOperation|AccessDenied\w*)\b|\(403\)")
 DENIED_REMEDY = "The credentials may not do this: have it allowed, as docs/operator-policy.md says."
@@ -55,7 +57,7 @@ LOST = (
     (re.compile(r"\[Errno \d+\] .*"), "the session broke off."),
     (re.compile(r"\w+ command '.*' timeout on host: .*"), "a command did not end in time."),
     (re.compile(r"Failed to create temporary directory\..* stdout output: (.*)"), r"nothing can be written there: \1."),
-    (re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation: "), r"\2 is refused with \1: "),
+    (CALLING, r"\2 is refused with \1: "),
 )
 LOST_REMEDY = "Is its SSM agent online, and is there room on its disk? Look with: aws ssm start-session --target "
 
@@ -158,8 +160,8 @@ def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> 
         text = f"{text.rstrip(' .:')}: {error['code']}: {error.get('message', '')}"
     elif cause := CAUSE.search(str(result.get("exception") or "")):
         kept = on_one_line(cause[1])
-        # What stands in front of AWS's own words, the module may have said in another way.
-        if kept.rpartition(" operation: ")[2].rstrip(".") not in text:
+        # The module may have said in another way what botocore says in front of AWS's own words.
+        if CALLING.sub("", kept).rstrip(".") not in text:
             text = f"{text.rstrip(' .:')}: {kept}"
     return text or "it does not say why."
 

@@ -151,8 +151,10 @@ def kill_load(sandbox: Sandbox, data: Path | str, moment: Callable[[subprocess.P
     try:
         moment(process)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        # A load that is over before its moment has come has no group of processes any more.
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def after(seconds: float) -> Callable[[subprocess.Popen[bytes]], None]:
