@@ -58,6 +58,7 @@ from plugins.plugin_utils.failures import (
     says_again,
     sections_of,
     sentence_of,
+    tracebacks_of,
 )
 from plugins.plugin_utils.forks import share
 from plugins.plugin_utils.interruptions import interrupted, watch
@@ -96,8 +97,9 @@ class CallbackModule(QuietCallback):
         self._changes: list[str] = []
         self._options: dict[str, str] = {}
         if self._brief:
-            # Some modules keep what AWS said to the traceback; nothing else of it is shown.
-            os.environ.setdefault("ANSIBLE_DISPLAY_TRACEBACK", "error")
+            # Some modules keep what AWS said to the traceback; nothing else of it is shown. Only those who run them,
+            # forks of this process, are to keep one: what ends the run here, as Ctrl-C does, would be shown with it.
+            os.register_at_fork(after_in_child=lambda: os.environ.setdefault("ANSIBLE_DISPLAY_TRACEBACK", "error"))
         self._terminal = self._brief and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         # Of what is only tried, each step is what a person wants to see.
         self._steps = not self._terminal
@@ -217,7 +219,7 @@ class CallbackModule(QuietCallback):
     def v2_runner_item_on_failed(self, result: Any) -> None:
         """Remember what an item says: the task's own failure does not have it."""
         self._items.setdefault((result.task._uuid, result.host.get_name()), []).append(
-            message_of(result.task, result.result)
+            message_of(result.task, result.result, tracebacks_of(result.exception))
         )
         if not self._brief:
             super().v2_runner_item_on_failed(result)
@@ -362,7 +364,8 @@ class CallbackModule(QuietCallback):
 
     def _remember(self, result: Any, ignored: bool, unreachable: bool = False) -> None:
         task, name = result.task, self._tasks.name_of(result.task)
-        text = message_of(task, result.result, self._items.pop((task._uuid, result.host.get_name()), ()))
+        items = self._items.pop((task._uuid, result.host.get_name()), ())
+        text = message_of(task, result.result, tracebacks_of(result.exception), items)
         sentence = lost_of(result.host, text, unreachable) or sentence_of(name, task, result.host, text)
         repeatable = not (task._role and task._role.get_name() == "settings")
         again = says_again(task)

@@ -142,7 +142,16 @@ def on_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> str:
+def tracebacks_of(error: Any) -> str:
+    """Return the tracebacks of a result's ErrorSummary, and of what led to it, as far as they were kept."""
+    found, event = [], error and error.event
+    while event:
+        found.append(event.formatted_traceback or "")
+        event = event.chain and event.chain.event
+    return "\n".join(found)
+
+
+def message_of(task: Any, result: dict[str, Any], tracebacks: str = "", items: Sequence[str] = ()) -> str:
     """Return what a failed result says, on one line; of a loop, what its first failed items said."""
     if items:
         return " ".join(list(dict.fromkeys(items))[:3])
@@ -158,7 +167,7 @@ def message_of(task: Any, result: dict[str, Any], items: Sequence[str] = ()) -> 
     # Some modules keep to themselves what AWS said.
     if isinstance(error, dict) and error.get("code") and str(error["code"]) not in text:
         text = f"{text.rstrip(' .:')}: {error['code']}: {error.get('message', '')}"
-    elif cause := CAUSE.search(str(result.get("exception") or "")):
+    elif cause := CAUSE.search(tracebacks):
         kept = on_one_line(cause[1])
         # The module may have said in another way what botocore says in front of AWS's own words.
         if CALLING.sub("", kept).rstrip(".") not in text:

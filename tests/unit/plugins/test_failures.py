@@ -16,11 +16,11 @@ SAID = "An error occurred (UnauthorizedOperation) when calling the CreateNatGate
 @pytest.mark.parametrize("end", ["", " ", "\n"])
 def test_what_aws_said_is_said_once(kept: str, more: str, end: str) -> None:
     task: Any = SimpleNamespace(action="amazon.aws.ec2_vpc_nat_gateway")
-    result = {
-        "msg": f"Failed to create nat gateway{kept}{end}",
-        "exception": f"Traceback (most recent call last):\nbotocore.exceptions.ClientError: {SAID}{end}\n",
-    }
-    assert message_of(task, result) == f"Failed to create nat gateway: {SAID}"
+    traceback = f"Traceback (most recent call last):\nbotocore.exceptions.ClientError: {SAID}{end}\n"
+    assert (
+        message_of(task, {"msg": f"Failed to create nat gateway{kept}{end}"}, traceback)
+        == f"Failed to create nat gateway: {SAID}"
+    )
 
 
 @pytest.mark.parametrize("tries", ["", " (reached max retries: 5)"])
@@ -28,7 +28,7 @@ def test_what_a_module_has_said_in_its_own_way_is_not_said_again(tries: str) -> 
     task: Any = SimpleNamespace(action="ec2_named_instances")
     said = "f-member-0 was not launched: UnauthorizedOperation: You are not authorized."
     kept = SAID.replace(" operation:", f" operation{tries}:")
-    assert message_of(task, {"msg": said, "exception": f"botocore.exceptions.ClientError: {kept}\n"}) == said
+    assert message_of(task, {"msg": said}, f"botocore.exceptions.ClientError: {kept}\n") == said
 
 
 @pytest.mark.parametrize("tries", ["", " (reached max retries: 5)"])

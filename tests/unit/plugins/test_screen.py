@@ -318,6 +318,7 @@ def test_ctrl_c_is_how_a_tunnel_ends_and_an_error_for_the_others(tmp_path: Path,
     else:
         assert process.returncode != 0
         assert said[-1] == "ERROR: query was interrupted."
+        assert not [line for line in said if "Traceback" in line], said
 
 
 LANES = """
