@@ -15,6 +15,8 @@ description:
   - In both it reads C(federation_name), C(federation_region) and C(federation_profile) from the inventory's group
     variables and C(-e), and hands name and region on as C(FEDERATION_NAME) and C(FEDERATION_REGION), since other
     inventory plugins cannot read group variables.
+  - It puts C(localhost) and the group C(federation_nodes) into a group that is called as the world is, and so gives
+    them the world's own settings.
   - It sees that EC2 answers, so that what is wrong there is said in one sentence.
   - It refuses C(--limit) for the verbs of the project, each of which works on the whole federation.
   - It names the run, as C(FEDERATION_RUN), and its process, as C(FEDERATION_PROCESS), for the federation's lease.
@@ -102,6 +104,8 @@ class InventoryModule(BaseInventoryPlugin):
         os.environ |= {"FEDERATION_NAME": settings["federation_name"], "FEDERATION_REGION": region}
         group = self.inventory.add_group(world)
         self.inventory.set_variable(group, "ansible_aws_ssm_plugin", session_manager_plugin())
+        self.inventory.add_host("localhost", group)
+        self.inventory.add_child(group, self.inventory.add_group("federation_nodes"))
 
     def _settings(self, folder: Path, world: str) -> dict[str, str]:
         """Return the three settings that matter before there are hosts, as the plays will see them."""
