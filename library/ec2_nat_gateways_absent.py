@@ -51,6 +51,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says what is missing
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.aws_answers import all_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -60,10 +61,9 @@ GONE = {"deleting", "deleted"}
 
 def standing(client: Any, identities: list[str]) -> list[str]:
     """Return the gateways that are not on their way out; one that EC2 does not show may just be too new."""
-    pages = client.get_paginator("describe_nat_gateways").paginate(
-        Filter=[{"Name": "nat-gateway-id", "Values": identities}]
-    )
-    gone = {each["NatGatewayId"] for page in pages for each in page["NatGateways"] if each["State"] in GONE}
+    filters = [{"Name": "nat-gateway-id", "Values": identities}]
+    answer = all_of(client, "describe_nat_gateways", "NatGateways", Filter=filters)
+    gone = {each["NatGatewayId"] for each in answer if each["State"] in GONE}
     return [each for each in identities if each not in gone]
 
 

@@ -64,6 +64,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says what is missing
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.aws_answers import all_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 ARGUMENTS: dict[str, Any] = {
@@ -77,10 +78,9 @@ REMEDY = "Repeat the run, it goes on from here; look with: aws ec2 describe-nat-
 
 def described(client: Any, identities: list[str], wanted: str) -> dict[str, dict[str, str]]:
     """Describe the gateways; one that EC2 does not know is too new for that, or it has been forgotten."""
-    pages = client.get_paginator("describe_nat_gateways").paginate(
-        Filter=[{"Name": "nat-gateway-id", "Values": identities}]
-    )
-    found = {each["NatGatewayId"]: each for page in pages for each in page["NatGateways"]}
+    filters = [{"Name": "nat-gateway-id", "Values": identities}]
+    answer = all_of(client, "describe_nat_gateways", "NatGateways", Filter=filters)
+    found = {each["NatGatewayId"]: each for each in answer}
     unknown = {"State": "deleted" if wanted == "deleted" else "unknown to EC2"}
     return {each: found.get(each, unknown) for each in identities}
 

@@ -54,6 +54,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says what is missing
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.aws_answers import all_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -115,11 +116,7 @@ class Account:
 
     def described(self, operation: str, key: str) -> Iterator[Record]:
         """Describe all of a kind."""
-        if self.client.can_paginate(operation):
-            for page in self.client.get_paginator(operation).paginate(Filters=self.filters):
-                yield from page[key]
-        else:
-            yield from getattr(self.client, operation)(Filters=self.filters, aws_retry=True)[key]
+        yield from all_of(self.client, operation, key, Filters=self.filters)
 
     def surplus(self) -> Iterator[tuple[Kind, str]]:
         """Find what is to go, in the order in which EC2 lets it."""

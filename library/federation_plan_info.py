@@ -141,6 +141,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.aws_answers import all_of
 from ansible.module_utils.federation_plan import Situation, entries
 from ansible.module_utils.federation_plan_present import Present, Record
 from ansible.module_utils.federation_plan_words import line, notes, table, totals
@@ -281,8 +282,6 @@ class Looks:
         """Return the federation's disks, with whose they are."""
         federation = self.names["vpc"]["Federation"]
         filters = [{"Name": "tag:Federation", "Values": [federation]}]
-        pages = self.ec2.get_paginator("describe_volumes").paginate(Filters=filters)
-        found = [each for page in pages for each in page["Volumes"]]
         return [
             {
                 "id": each["VolumeId"],
@@ -290,7 +289,7 @@ class Looks:
                 "gib": each["Size"],
                 "instance_id": next((it["InstanceId"] for it in each["Attachments"]), None),
             }
-            for each in found
+            for each in all_of(self.ec2, "describe_volumes", "Volumes", Filters=filters)
             if each["State"] not in ("deleting", "deleted")
         ]
 

@@ -80,12 +80,13 @@ all:
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.aws_answers import all_of
 from ansible.module_utils.security_rules import in_words
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -188,7 +189,7 @@ def key_pair(it: Record) -> Record:
     return {**described(it, "KeyPairId"), "name": it["KeyName"]}
 
 
-# kind: (operation, key of the answer, how to shape one)
+# kind: (operation, where they stand in the answer, how to shape one)
 EC2: dict[str, tuple[str, str, Callable[[Record], Record]]] = {
     "vpcs": ("describe_vpcs", "Vpcs", vpc),
     "internet_gateways": ("describe_internet_gateways", "InternetGateways", internet_gateway),
@@ -197,7 +198,7 @@ EC2: dict[str, tuple[str, str, Callable[[Record], Record]]] = {
     "nat_gateways": ("describe_nat_gateways", "NatGateways", nat_gateway),
     "addresses": ("describe_addresses", "Addresses", address),
     "security_groups": ("describe_security_groups", "SecurityGroups", security_group),
-    "instances": ("describe_instances", "Reservations", instance),
+    "instances": ("describe_instances", "Reservations[].Instances[]", instance),
     "key_pairs": ("describe_key_pairs", "KeyPairs", key_pair),
 }
 IAM = {
@@ -207,24 +208,11 @@ IAM = {
 KINDS = [*EC2, *IAM, "buckets", "secrets"]
 
 
-def pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Record]:
-    """Go through all pages of an answer."""
-    if not client.can_paginate(operation):
-        yield from getattr(client, operation)(**arguments)[key]
-        return
-    for page in client.get_paginator(operation).paginate(**arguments):
-        yield from page[key]
-
-
 def find_in_ec2(client: Any, kind: str, federation: str) -> list[Record]:
     """Find by the tag, and hold the answer against it: not every filter is obeyed everywhere."""
-    operation, key, shape = EC2[kind]
+    operation, wanted, shape = EC2[kind]
     filters = [{"Name": "tag:Federation", "Values": [federation]}]
-    found: Iterable[Record] = pages(
-        client, operation, key, **{"Filter" if kind == "nat_gateways" else "Filters": filters}
-    )
-    if kind == "instances":
-        found = [each for reservation in found for each in reservation["Instances"]]
+    found = all_of(client, operation, wanted, **{"Filter" if kind == "nat_gateways" else "Filters": filters})
     shaped = [shape(each) for each in found]
     return [each for each in shaped if each["tags"].get("Federation") == federation and each.get("state") not in GONE]
 
@@ -233,7 +221,7 @@ def find_in_iam(client: Any, kind: str, federation: str) -> list[Record]:
     """Find by the path, which is part of a role from its creation, and hold the answer against it."""
     operation, key, prefix = IAM[kind]
     path = f"/{federation}/"
-    found = pages(client, operation, key, PathPrefix=path)
+    found = all_of(client, operation, key, PathPrefix=path)
     return [{"id": each["Arn"], "name": each[f"{prefix}Name"], "tags": {}} for each in found if each["Path"] == path]
 
 
@@ -255,7 +243,7 @@ def find_secrets(client: Any, federation: str) -> list[Record]:
         {"Key": "Type", "Option": "Equals", "Values": ["SecureString"]},
         {"Key": "tag:Federation", "Option": "Equals", "Values": [federation]},
     ]
-    found = pages(client, "describe_parameters", "Parameters", ParameterFilters=filters)
+    found = all_of(client, "describe_parameters", "Parameters", ParameterFilters=filters)
     return [{"id": each["Name"], "name": each["Name"], "tags": {}} for each in found]
 
 

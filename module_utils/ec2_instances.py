@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.module_utils.aws_answers import all_of
+
 Record = dict[str, Any]
 POLL_SECONDS = 1.0
 DEAD = {"shutting-down", "terminated"}
@@ -31,8 +33,7 @@ def state_of(instance: Record) -> str:
 def described(client: Any, scope: Mapping[str, str]) -> list[Record]:
     """Describe all instances with these tags, the dead included as long as EC2 shows them."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in scope.items()]
-    pages = client.get_paginator("describe_instances").paginate(Filters=filters)
-    found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
+    found = all_of(client, "describe_instances", "Reservations[].Instances[]", Filters=filters)
     return [each for each in found if scope.items() <= tags_of(each).items()]
 
 

@@ -14,6 +14,8 @@ from typing import Any
 with contextlib.suppress(ImportError):  # the module that uses this says so
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible.module_utils.aws_answers import all_of
+
 Record = dict[str, Any]
 CALLS_AT_ONCE = 8
 # AWS refuses a request that was signed more than five minutes off.
@@ -175,28 +177,26 @@ def problem_with_permission(client: Any, operation: str, arguments: Record) -> s
 def stock_of(client: Any) -> Stock:
     """Ask EC2 for all that quotas count."""
 
-    def every(operation: str, key: str, **arguments: Any) -> list[Record]:
-        if not client.can_paginate(operation):
-            return list(getattr(client, operation)(**arguments)[key])
-        return [each for page in client.get_paginator(operation).paginate(**arguments) for each in page[key]]
+    def asked_for(operation: str, wanted: str, **arguments: Any) -> list[Record]:
+        return list(all_of(client, operation, wanted, **arguments))
 
     living = [{"Name": "instance-state-name", "Values": list(LIVING_INSTANCES)}]
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         asked = [
-            pool.submit(every, "describe_vpcs", "Vpcs"),
-            pool.submit(every, "describe_internet_gateways", "InternetGateways"),
-            pool.submit(every, "describe_nat_gateways", "NatGateways"),
-            pool.submit(every, "describe_addresses", "Addresses"),
-            pool.submit(every, "describe_instances", "Reservations", Filters=living),
-            pool.submit(every, "describe_subnets", "Subnets"),
+            pool.submit(asked_for, "describe_vpcs", "Vpcs"),
+            pool.submit(asked_for, "describe_internet_gateways", "InternetGateways"),
+            pool.submit(asked_for, "describe_nat_gateways", "NatGateways"),
+            pool.submit(asked_for, "describe_addresses", "Addresses"),
+            pool.submit(asked_for, "describe_instances", "Reservations[].Instances[]", Filters=living),
+            pool.submit(asked_for, "describe_subnets", "Subnets"),
         ]
-    vpcs, internet_gateways, nat_gateways, addresses, reservations, subnets = (each.result() for each in asked)
+    vpcs, internet_gateways, nat_gateways, addresses, instances, subnets = (each.result() for each in asked)
     return Stock(
         vpcs,
         internet_gateways,
         nat_gateways,
         addresses,
-        [instance for each in reservations for instance in each["Instances"]],
+        instances,
         {each["SubnetId"]: each["AvailabilityZone"] for each in subnets},
     )
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.module_utils.aws_answers import all_of
+
 Record = dict[str, Any]
 Client = Callable[..., Any]
 
@@ -66,7 +68,7 @@ class Kind:
 
     title: str
     operation: str
-    key: str
+    wanted: str
     identity: str
     made: str = ""
     cost: Callable[[Record], float | None] = lambda _: 0.0
@@ -74,7 +76,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("instance", "describe_instances", "Reservations", "InstanceId", "LaunchTime", instance_cost),
+    Kind("instance", "describe_instances", "Reservations[].Instances[]", "InstanceId", "LaunchTime", instance_cost),
     Kind("NAT gateway", "describe_nat_gateways", "NatGateways", "NatGatewayId", "CreateTime", gateway_cost, "Filter"),
     Kind("address", "describe_addresses", "Addresses", "AllocationId", cost=lambda _: ADDRESS),
     Kind("volume", "describe_volumes", "Volumes", "VolumeId", "CreateTime", volume_cost),
@@ -132,7 +134,7 @@ def in_ec2(ec2: Any, name: str, whole: bool = False) -> Iterator[Record]:
     for kind in KINDS:
         one = {"Name": "tag:Federation", "Values": [name]}
         every = {"Name": "tag-key", "Values": ["Federation"]}
-        for it in pages(ec2, kind.operation, kind.key, **{kind.filters: [every if name == ALL else one]}):
+        for it in all_of(ec2, kind.operation, kind.wanted, **{kind.filters: [every if name == ALL else one]}):
             tags = {tag["Key"]: tag["Value"] for tag in it.get("Tags", [])}
             federation = tags.get("Federation", "")
             # Not every filter is obeyed everywhere; and of all that somebody may tag so, ours has a role as well.
@@ -169,7 +171,7 @@ def in_ec2(ec2: Any, name: str, whole: bool = False) -> Iterator[Record]:
 def interfaces(ec2: Any, networks: Mapping[str, str], held: Set[str]) -> Iterator[Record]:
     """Find the network interfaces inside VPCs that go neither with an instance nor are `held` by a gateway."""
     filters = [{"Name": "vpc-id", "Values": list(networks)}]
-    for it in pages(ec2, "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+    for it in all_of(ec2, "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
         goes_with = it.get("Attachment", {}).get("InstanceId") or it["NetworkInterfaceId"] in held
         if it["VpcId"] in networks and not goes_with:
             federation, described = networks[it["VpcId"]], it.get("Description", "")
@@ -183,7 +185,7 @@ def in_iam(iam: Any, name: str) -> Iterator[Record]:
         ("instance profile", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
     )
     for kind, operation, key, named in lists:
-        for it in pages(iam, operation, key, PathPrefix="/" if name == ALL else f"/{name}/"):
+        for it in all_of(iam, operation, key, PathPrefix="/" if name == ALL else f"/{name}/"):
             federation = it["Path"].strip("/")
             ours = federation and "/" not in federation and it[named].startswith(f"{federation}-node-")
             if federation == name or (name == ALL and ours):
@@ -203,7 +205,7 @@ def buckets(s3: Any, name: str, bucket: str) -> Iterator[Record]:
 def parameters(ssm: Any, name: str) -> Iterator[Record]:
     """Find what lies under the federation's name, of others what ours have there; and see whether the tags agree."""
     chosen = [] if name == ALL else [{"Key": "Name", "Option": "BeginsWith", "Values": [f"/{name}/"]}]
-    for it in pages(ssm, "describe_parameters", "Parameters", ParameterFilters=chosen):
+    for it in all_of(ssm, "describe_parameters", "Parameters", ParameterFilters=chosen):
         parts = it["Name"].split("/")
         federation = parts[1] if len(parts) > 2 and not parts[0] else ""
         if not (federation == name or (name == ALL and len(parts) == 3 and parts[2] in PARAMETERS)):
@@ -211,17 +213,6 @@ def parameters(ssm: Any, name: str) -> Iterator[Record]:
         tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=it["Name"])["TagList"]
         if {"Key": "Federation", "Value": federation} in tags:
             yield leftover(federation, "parameter", it["Name"], it["Name"], it.get("LastModifiedDate"))
-
-
-def pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Record]:
-    """Go through all pages of an answer; instances one by one."""
-    if client.can_paginate(operation):
-        answers = client.get_paginator(operation).paginate(**arguments)
-    else:
-        answers = [getattr(client, operation)(**arguments)]
-    for answer in answers:
-        for each in answer[key]:
-            yield from each["Instances"] if key == "Reservations" else [each]
 
 
 def age(seconds: int | None) -> str:

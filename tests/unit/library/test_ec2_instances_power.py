@@ -34,6 +34,9 @@ class Cloud:
         self.fails_later: set[str] = set()
         """And those of which EC2 finds that out when it has said yes."""
 
+    def can_paginate(self, _: str) -> bool:
+        return True
+
     def get_paginator(self, _: str) -> Cloud:
         return self
 

@@ -40,6 +40,9 @@ class Cloud:
         for want in WANTED:
             self.add(Name=want["name"], **want["tags"])
 
+    def can_paginate(self, _: str) -> bool:
+        return True
+
     def get_paginator(self, _: str) -> Cloud:
         return self
 

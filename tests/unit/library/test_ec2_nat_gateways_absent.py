@@ -18,6 +18,9 @@ class Gateways:
         self.states = states
         self.deleted: list[str] = []
 
+    def can_paginate(self, _: str) -> bool:
+        return True
+
     def get_paginator(self, operation: str) -> Gateways:
         assert operation == "describe_nat_gateways"
         return self
