@@ -30,7 +30,7 @@ options:
         default: 0
         type: int
       url:
-        description: Where its report can be read, one of M(presigned_uploads_info)'s C(downloads).
+        description: Where its report can be read, one of M(presigned_objects_info)'s C(downloads).
         required: true
         type: str
   silence:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pretended_agraph import Run
 
-from library import presigned_uploads_info
+from library import presigned_objects_info
 from plugins.action.federation_load_progress import ActionModule
 
 
@@ -27,10 +27,12 @@ def test_members_that_load_are_watched_until_they_have_ended(
     aws: Callable[[str], Any], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    signed = run(presigned_uploads_info, bucket="bucket", keys=["0", "1", "2"], region="us-west-2")
+    signed = run(presigned_objects_info, bucket="bucket", keys=["0", "1", "2"], region="us-west-2")
     for key, said in (("0", "done"), ("1", "failed")):
         body = json.dumps({"bytes": 10, "statements": 1, "state": said}).encode()
-        request = urllib.request.Request(signed["urls"][key], body, {"Content-Type": "application/json"}, method="PUT")
+        request = urllib.request.Request(
+            signed["uploads"][key], body, {"Content-Type": "application/json"}, method="PUT"
+        )
         urllib.request.urlopen(request, timeout=10).close()
     members = [{"index": index, "bytes": 10, "url": signed["downloads"][str(index)]} for index in range(3)]
     monkeypatch.delenv("FEDERATION_PROGRESS_FILE", raising=False)

@@ -13,7 +13,7 @@ from ansible.module_utils import node_logs as logs
 from ansible.module_utils.archives import ArchiveError, folders, unpack
 from pretended_agraph import Run
 
-from library import fetched_archives, node_logs, presigned_uploads_info
+from library import fetched_archives, node_logs, presigned_objects_info
 
 BUCKET = "f-ssm-123456789012"
 KEY = "i-0123/logs.tar.gz"
@@ -68,7 +68,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 def test_logs_go_to_the_bucket_and_from_there_into_a_folder(
     storage: Any, run: Run, node: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    url = run(presigned_uploads_info, **PRESIGNED)["urls"][KEY]
+    url = run(presigned_objects_info, **PRESIGNED)["uploads"][KEY]
     sent = run(node_logs, url=url, **given(node))
     assert [(each["name"], each["size"], each["kept"]) for each in sent["logs"]] == list(
         zip(names(node), (6, 18, 0), (6, 18, 0), strict=True)
@@ -91,7 +91,7 @@ def test_logs_go_to_the_bucket_and_from_there_into_a_folder(
 
 
 def test_check_mode_sends_and_fetches_nothing(storage: Any, run: Run, node: Path) -> None:
-    url = run(presigned_uploads_info, **PRESIGNED)["urls"][KEY]
+    url = run(presigned_objects_info, **PRESIGNED)["uploads"][KEY]
     looked = run(node_logs, check=True, url=url, **given(node))
     assert ([each["name"] for each in looked["logs"]], looked["sent"]) == (names(node), 0)
     wanted = {"bucket": BUCKET, "region": "us-west-2", "folder": str(node / "fetched")}
@@ -101,7 +101,7 @@ def test_check_mode_sends_and_fetches_nothing(storage: Any, run: Run, node: Path
 
 
 def test_a_bucket_that_refuses_is_said_without_the_url(run: Run, node: Path, storage: Any) -> None:
-    url = run(presigned_uploads_info, **{**PRESIGNED, "bucket": "no-such-bucket"})["urls"][KEY]
+    url = run(presigned_objects_info, **{**PRESIGNED, "bucket": "no-such-bucket"})["uploads"][KEY]
     refused = run(node_logs, url=url, label="Member 0", **given(node))
     assert refused["failed"]
     assert refused["msg"].startswith("Member 0: its ")
@@ -180,7 +180,7 @@ def test_a_node_whose_name_is_no_good_for_a_folder_has_its_ids() -> None:
 
 
 def test_a_url_is_for_one_object_and_for_nothing_but_putting_it(storage: Any, run: Run) -> None:
-    url = run(presigned_uploads_info, **PRESIGNED)["urls"][KEY]
+    url = run(presigned_objects_info, **PRESIGNED)["uploads"][KEY]
     assert url.partition("?")[0].endswith(f"/{BUCKET}/{KEY}") or f"//{BUCKET}." in url
     headers = {"Content-Type": "application/gzip"}
     with urllib.request.urlopen(urllib.request.Request(url, data=b"y", method="PUT", headers=headers)):

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: presigned_uploads_info
-short_description: URLs under which hosts can put objects, for a while
+module: presigned_objects_info
+short_description: URLs under which hosts can put and read objects, for a while
 description:
-  - Signs a URL for each key. Whoever has it can put that one object, by HTTP's C(PUT), and do nothing else. And another
-    one, by which that object can be read, with C(GET).
+  - Signs two URLs for each key. Whoever has the one can put that object, by HTTP's C(PUT), whoever has the other can
+    read it, by C(GET), and neither can do anything else.
   - Nothing is asked of S3, so that the bucket need not be there.
 version_added: 0.1.0
 options:
@@ -35,7 +35,7 @@ author: [agraph-federation]
 
 EXAMPLES = r"""
 - name: Let a host send its logs
-  presigned_uploads_info:
+  presigned_objects_info:
     region: us-west-2
     bucket: example-transfer-123456789012
     keys: [i-0123456789abcdef0/logs.tar.gz]
@@ -43,12 +43,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-urls:
+uploads:
   description: The URLs under which the objects can be put, by the keys.
   returned: success
   type: dict
 downloads:
-  description: The URLs under which they can be read then, by the keys.
+  description: The URLs under which they can be read, by the keys.
   returned: success
   type: dict
 """
@@ -81,7 +81,7 @@ def main() -> None:
         )
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Nothing can be signed for the bucket {bucket}")
-    module.exit_json(changed=False, urls=uploads, downloads=downloads)
+    module.exit_json(changed=False, uploads=uploads, downloads=downloads)
 
 
 if __name__ == "__main__":
