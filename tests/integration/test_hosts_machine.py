@@ -87,7 +87,7 @@ def test_killing_the_main_process_ends_everything(stamp: Path, directory: Path) 
         assert owner.stdout is not None
         numbers = [int(word) for word in owner.stdout.readline().split()]
         assert len(numbers) == 2
-        assert sleepers() != ""
+        eventually(lambda: sleepers() != "")
         owner.send_signal(signal.SIGKILL)
     eventually(lambda: not any(Path(f"/proc/{number}").exists() for number in numbers))
     eventually(lambda: sleepers() == "")

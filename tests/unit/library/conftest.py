@@ -74,6 +74,19 @@ def moto() -> Iterator[str]:
         process.wait(10)
 
 
+@pytest.fixture(scope="session")
+def image(moto: str) -> str:
+    """Return the id of an image that every account has, also after a reset; to list them takes seconds."""
+    client: Any = boto3.client(
+        "ec2",
+        endpoint_url=moto,
+        region_name="us-west-2",
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="example-secret",
+    )
+    return str(client.describe_images(Owners=["amazon"])["Images"][0]["ImageId"])
+
+
 def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5):

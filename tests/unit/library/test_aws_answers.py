@@ -10,9 +10,8 @@ from module_utils.aws_answers import all_of
 
 
 @pytest.mark.parametrize("size", [{}, {"PaginationConfig": {"PageSize": 5}}])
-def test_what_has_pages_is_listed_to_the_last_one(aws: Any, size: dict[str, Any]) -> None:
+def test_what_has_pages_is_listed_to_the_last_one(aws: Any, image: str, size: dict[str, Any]) -> None:
     client = aws("ec2")
-    image = client.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     launched = client.run_instances(ImageId=image, MinCount=12, MaxCount=12)["Instances"]
     found = all_of(client, "describe_instances", "Reservations[].Instances[]", **size)
     assert {each["InstanceId"] for each in found} == {each["InstanceId"] for each in launched}

@@ -103,9 +103,8 @@ def test_what_only_looks_like_it_is_not_listed(aws: Any, run: Run) -> None:
     assert look(run, "all")["leftovers"] == []
 
 
-def test_the_dead_are_not_listed_and_the_stopped_cost_nothing(aws: Any, run: Run) -> None:
+def test_the_dead_are_not_listed_and_the_stopped_cost_nothing(aws: Any, image: str, run: Run) -> None:
     ec2 = aws("ec2")
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     wanted = {"ImageId": image, "MinCount": 3, "MaxCount": 3, "TagSpecifications": tagged("instance", "agraph")}
     made = ec2.run_instances(InstanceType="t3.medium", **wanted)["Instances"]
     ec2.terminate_instances(InstanceIds=[made[0]["InstanceId"]])
@@ -115,11 +114,10 @@ def test_the_dead_are_not_listed_and_the_stopped_cost_nothing(aws: Any, run: Run
     assert instances == [(made[2]["InstanceId"], 0.0416), (made[1]["InstanceId"], 0.0)]
 
 
-def test_the_disks_of_the_stopped_are_what_they_cost(aws: Any, run: Run) -> None:
+def test_the_disks_of_the_stopped_are_what_they_cost(aws: Any, image: str, run: Run) -> None:
     ec2 = aws("ec2")
     both = [*tagged("instance", "agraph"), *tagged("volume", "agraph")]
     disk = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 73, "VolumeType": "gp3"}}]
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     wanted: dict[str, Any] = {"ImageId": image, "MinCount": 2, "MaxCount": 2, "TagSpecifications": both}
     made = ec2.run_instances(InstanceType="t3.medium", BlockDeviceMappings=disk, **wanted)["Instances"]
     assert {each["kind"] for each in look(run, "agraph")["leftovers"]} == {"instance"}
@@ -133,9 +131,8 @@ def test_the_disks_of_the_stopped_are_what_they_cost(aws: Any, run: Run) -> None
     assert (answer["cost"], answer["costly"]) == (0.0496, "1 instance, 1 volume")
 
 
-def test_a_type_without_a_known_price_is_said_to_be_unknown(aws: Any, run: Run) -> None:
+def test_a_type_without_a_known_price_is_said_to_be_unknown(aws: Any, image: str, run: Run) -> None:
     ec2 = aws("ec2")
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     wanted = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "TagSpecifications": tagged("instance", "agraph")}
     ec2.run_instances(InstanceType="m5.large", **wanted)
     answer = look(run, "agraph")

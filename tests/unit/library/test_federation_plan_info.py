@@ -14,9 +14,8 @@ TRUST = {"Version": "2012-10-17", "Statement": []}
 
 
 @pytest.fixture
-def planned(aws: Any, run: Run) -> Any:
+def planned(aws: Any, image: str, run: Run) -> Any:
     """Return what plans with other settings, in an account that may have been filled meanwhile."""
-    image = aws("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     settings = {key: value for key, value in SETTINGS.items() if key != "not_asked"}
 
     def plan(servers: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:

@@ -27,9 +27,9 @@ GOOD: dict[str, Any] = {
 
 
 @pytest.fixture
-def settings(aws: Any) -> dict[str, Any]:
+def settings(aws: Any, image: str) -> dict[str, Any]:
     """Good settings for that account."""
-    return {**GOOD, "image_id": aws("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]}
+    return {**GOOD, "image_id": image}
 
 
 def test_good_settings_say_whose_account_it_is(settings: dict[str, Any], run: Run) -> None:

@@ -108,14 +108,12 @@ def ec2(aws: Any) -> Any:
     return aws("ec2")
 
 
-def made_of(ec2: Any) -> dict[str, str]:
+def made_of(ec2: Any, image: str) -> dict[str, str]:
     """Make a VPC with two subnets, a gateway, a manager and a member with a disk each, and what serves nothing."""
 
     def tags(kind: str, role: str, name: str, **others: str) -> list[dict[str, Any]]:
         every = {"Federation": "agraph", "Role": role, "Name": f"agraph-{name}", **others}
         return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": every[key]} for key in every]}]
-
-    image = ec2.describe_images()["Images"][0]["ImageId"]
 
     def launch(role: str, name: str, subnet: str, **others: str) -> str:
         wanted = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
@@ -145,8 +143,8 @@ def made_of(ec2: Any) -> dict[str, str]:
     return {"member": member, "manager": launch("manager", "manager", subnets["public"]), "vpc": vpc, **subnets}
 
 
-def test_what_stands_is_told_in_detail(ec2: Any, run: Run) -> None:
-    made = made_of(ec2)
+def test_what_stands_is_told_in_detail(ec2: Any, image: str, run: Run) -> None:
+    made = made_of(ec2, image)
     bucket = "agraph-ssm-123456789012"
     answer = run(federation_status_info, name="agraph", region="us-west-2", bucket=bucket, details=True)
     cloud = answer["cloud"]
@@ -198,13 +196,13 @@ def test_costs_so_far_count_from_each_things_own_time() -> None:
     assert summed["so_far"] == 0.23
 
 
-def test_what_aws_tells(ec2: Any, run: Run) -> None:
+def test_what_aws_tells(ec2: Any, image: str, run: Run) -> None:
     def look(name: str) -> Any:
         return run(federation_status_info, name=name, region="us-west-2", bucket=f"{name}-ssm-123456789012")
 
     assert look("agraph")["status"]["state"] == "absent"
     tags = {"Federation": "agraph", "Role": "manager", "Name": "agraph-manager", "Expires": "2020-01-31T18:00:00Z"}
-    wanted = {"ImageId": ec2.describe_images()["Images"][0]["ImageId"], "MinCount": 1, "MaxCount": 1}
+    wanted = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
     specification = [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}]
     made = ec2.run_instances(InstanceType="t3.medium", TagSpecifications=specification, **wanted)["Instances"][0]
     for name in ("agraph", "all"):
