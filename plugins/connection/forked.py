@@ -28,6 +28,7 @@ options:
     vars: [{name: ansible_local_become_strip_preamble}]
 """
 
+import contextlib
 import multiprocessing
 import os
 import shlex
@@ -78,12 +79,14 @@ def run(program: bytes, folder: str | None = None) -> tuple[int, bytes, bytes]:
     with in_memory("output") as output, in_memory("errors") as errors:
         fork = multiprocessing.get_context("fork").Process(target=become, args=(program, folder, output, errors))
         fork.start()
-        fork.join()
-        code = fork.exitcode
-        fork.close()
+        try:
+            fork.join()
+        finally:
+            # When the task's time is over; without it, this process could not end before its fork.
+            fork.kill()
         output.seek(0)
         errors.seek(0)
-        return (1 if code is None else code), output.read(), errors.read()
+        return fork.exitcode or 0, output.read(), errors.read()
 
 
 def in_memory(name: str) -> BinaryIO:
@@ -96,7 +99,7 @@ def become(program: bytes, folder: str | None, output: BinaryIO, errors: BinaryI
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output.fileno(), 1)
     os.dup2(errors.fileno(), 2)
-    os.closerange(STANDARD_FILES, os.sysconf("SC_OPEN_MAX"))
+    close_others()
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     for number in NOT_OURS:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -106,6 +109,15 @@ def become(program: bytes, folder: str | None, output: BinaryIO, errors: BinaryI
     sys.argv = ["-"]
     sys.modules["__main__"] = main = types.ModuleType("__main__")
     exec(compile(program, "<stdin>", "exec"), vars(main))  # It is what the interpreter would do.
+
+
+def close_others() -> None:
+    """Close all files but the standard ones: most are Ansible's, which waits for their end elsewhere."""
+    for number in sorted(int(name) for name in os.listdir("/proc/self/fd")):
+        # The one by which they are listed is closed by now.
+        if number >= STANDARD_FILES:
+            with contextlib.suppress(OSError):
+                os.close(number)
 
 
 def forget_ansible() -> None:

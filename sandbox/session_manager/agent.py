@@ -164,7 +164,7 @@ class Agent:
                 commands=sorted(self._commands),
             )
         )
-        answer = json.loads(await asyncio.wait_for(connection.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(connection.recv(), _OPEN_TIMEOUT))
         if answer["kind"] != "welcome":
             raise RefusedError(answer.get("reason", "refused"))
         LOGGER.info("[MessageService] Set up control channel of %s successfully", identity.instance_id)

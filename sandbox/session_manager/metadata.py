@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 METADATA_ADDRESS: Final = "169.254.169.254"
-_TIMEOUT: Final = 2.0
+# On AWS each node has a machine's metadata service to itself; here a hundred ask the same two processors at once.
+_TIMEOUT: Final = 20.0
 _CREDENTIALS: Final = "/latest/meta-data/iam/security-credentials/"
 
 

@@ -21,6 +21,9 @@ module = basic.AnsibleModule({"do": {"default": "tell"}}, supports_check_mode=Tr
 do = module.params["do"]
 if do == "crash":
     raise RuntimeError("It has crashed.")
+if do == "sleep":
+    open(os.path.join(os.path.dirname(os.path.dirname(module.tmpdir)), "sleeper"), "w").write(str(os.getpid()))
+    signal.pause()
 if do == "die":
     os.kill(os.getpid(), signal.SIGKILL)
 module.warn("This is a warning.")
@@ -96,3 +99,8 @@ def test_much_is_handed_over_and_an_environment_of_its_own_is_kept(told: Any) ->
     assert len(told("forked", "much")["long"]) == 3_000_000
     with_variable = told("forked", environment={"FORKED_TEST": "set"})
     assert (with_variable["variable"], with_variable["ready"]) == ("set", [])
+
+
+def test_one_whose_time_is_over_ends(told: Any, tmp_path: Path) -> None:
+    assert "imed out" in told("forked", "sleep", timeout=10)["msg"]
+    assert not Path(f"/proc/{(tmp_path / 'sleeper').read_text()}").exists()
