@@ -61,8 +61,8 @@ lint: setup
 test: lint
 	@tools/system-packages --tests
 	source $(BIN)/activate
-	# Three at a time, a file each, since each waits a third of its time; the longest come first, so that none is left alone.
-	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+	# Four at a time, a file each, since each waits half of its time; the longest come first, so that none is left alone.
+	pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder \
 	    tests/integration/test_life.py tests/molecule tests/integration tests/unit
 
 # Kills up and down after each of their changing calls: more than an hour on two processors. Points of your own choice:

@@ -113,9 +113,9 @@ def become(program: bytes, folder: str | None, output: BinaryIO, errors: BinaryI
 
 def close_others() -> None:
     """Close all files but the standard ones: most are Ansible's, which waits for their end elsewhere."""
-    for number in sorted(int(name) for name in os.listdir("/proc/self/fd")):
-        # The one by which they are listed is closed by now.
+    for number in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
         if number >= STANDARD_FILES:
+            # The one by which they are listed is closed by now.
             with contextlib.suppress(OSError):
                 os.close(number)
 
