@@ -6,10 +6,9 @@ DOCUMENTATION = r"""
 name: forked
 short_description: Run modules on this machine in forks of Ansible's own process
 description:
-  - A module for AWS takes half a second of processor time before it asks for anything, two thirds of it for a new
-    interpreter, for boto3 and for the descriptions of AWS's services. A fork of the process that runs the task has all
-    of that. What belongs to Ansible is forgotten there, so that the module gets its own, from the payload, as anywhere
-    else.
+  - A module for AWS takes half a second of processor time before it asks for anything, more than half of it for a new
+    interpreter and for boto3. A fork of the process that runs the task has both. What belongs to Ansible is forgotten
+    there, so that the module gets its own, from the payload, as anywhere else.
   - Whatever is not a module in Ansible's pipeline to this interpreter is C(ansible.builtin.local)'s, and so is
     everything on systems where a fork without a new program is not safe, such as macOS.
 version_added: 0.1.0
